@@ -1,0 +1,51 @@
+# Everything here does its own set-up: a virtual environment in .venv, installed from the one lock.
+PYTHON ?= python3.11
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+VENV := .venv
+BIN := $(VENV)/bin
+SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
+SNAKEFILES := Snakefile workflow/Snakefile $(wildcard workflow/rules/*.smk)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test format lint unit workflow-tests end-to-end lock clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+install: $(VENV)/installed  ## Install everything from envs/requirements.lock into .venv
+
+$(VENV)/installed: envs/requirements.lock envs/install.sh
+	@PYTHON="$(PYTHON)" bash envs/install.sh $(VENV)
+	@touch $@
+
+demo: install  ## Run the whole workflow on the simulated cohort and name the report
+	$(SNAKEMAKE) --cores $(CORES)
+	@echo
+	@echo "Report: $(CURDIR)/results/report/index.html"
+
+test: install format lint unit workflow-tests end-to-end  ## Format, lint, unit, workflow and end-to-end tests
+
+format: install
+	$(BIN)/ruff format --check workflow tests benchmarks
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakefmt --check $(SNAKEFILES)
+
+lint: install
+	$(BIN)/ruff check workflow tests benchmarks
+	$(SNAKEMAKE) --lint
+
+unit: install
+	$(BIN)/python -m pytest tests/unit -n $(CORES)
+
+workflow-tests: install
+	$(BIN)/python -m pytest tests/workflow -n $(CORES)
+
+end-to-end: install
+	$(BIN)/python -m pytest tests/e2e
+
+lock:  ## Resolve envs/requirements.in again (needs uv)
+	uv pip compile envs/requirements.in -o envs/requirements.lock --python-version 3.11 --no-annotate --no-header --upgrade
+	sed -i 's/^torch==\([0-9.]*\)+cpu$$/torch==\1/' envs/requirements.lock
+	sed -i '1i # The one lock everything installs from. Made by `make lock` from envs/requirements.in; do not edit by hand.' envs/requirements.lock
+
+clean:  ## Remove what runs make (not .venv)
+	rm -rf results work logs .snakemake

@@ -1,0 +1,1 @@
+"""Clinical tables to patients, labels, splits and flow counts."""

@@ -1,0 +1,117 @@
+"""Children that read headers: started, fed, watched by the clock, replaced when a file takes one down."""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import ichor
+from ichor.dicom.limits import Limits
+
+BATCH = 64  # paths that wait in the child's pipe at a time: well below the 64 KB that a pipe holds
+START_SECONDS = 60.0  # importing pydicom on a busy machine
+
+
+class _Child:
+    """One header reader process and the lines it has sent."""
+
+    def __init__(self, limits: Limits) -> None:
+        environment = {
+            "PATH": os.environ.get("PATH", ""),
+            "PYTHONPATH": str(Path(ichor.__file__).parent.parent),
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "ichor.dicom.header_reader", str(limits.header_memory_mb)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        self.buffer = b""
+        self.warm = False
+
+    def send(self, paths: Sequence[str]) -> None:
+        try:
+            self.process.stdin.write("".join(json.dumps(path) + "\n" for path in paths).encode())
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return  # the answer that does not come says so
+
+    def answer(self, seconds: float) -> dict[str, Any] | None:
+        """Return the next answer, or None when the process died or the time is over."""
+        deadline = time.monotonic() + (seconds if self.warm else max(seconds, START_SECONDS))
+        while b"\n" not in self.buffer:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                return None
+            block = os.read(self.process.stdout.fileno(), 1 << 16)
+            if not block:
+                return None
+            self.buffer += block
+        line, self.buffer = self.buffer.split(b"\n", 1)
+        self.warm = True
+        return json.loads(line)
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+def _read_share(paths: Sequence[str], limits: Limits) -> Iterator[dict[str, Any]]:
+    child, todo = _Child(limits), list(paths)
+    try:
+        while todo:
+            batch = todo[:BATCH]
+            child.send(batch)
+            done = 0
+            for _ in batch:
+                answer = child.answer(limits.header_seconds)
+                done += 1
+                if answer is None:
+                    detail = f"reader stopped: over {limits.header_seconds:g} s or {limits.header_memory_mb} MB"
+                    yield {"error": "unreadable_file", "detail": detail}
+                    child.close()
+                    child = _Child(limits)
+                    break
+                yield answer
+            todo = todo[done:]
+    finally:
+        child.close()
+
+
+def read_headers(paths: Sequence[str], limits: Limits, workers: int = 1) -> list[dict[str, Any]]:
+    """Read many headers in child processes with memory and time limits.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Regular files.
+    limits : Limits
+        Memory of a child and time for one file.
+    workers : int
+        Child processes at a time.
+
+    Returns
+    -------
+    list of dict
+        One answer per path, in order: see `ichor.dicom.header_reader.describe`. A file that took its reader down
+        has the answer ``{"error": "unreadable_file", ...}``.
+    """
+    if not paths:
+        return []
+    workers = max(1, min(workers, len(paths) // BATCH + 1))
+    size = -(-len(paths) // workers)
+    shares = [paths[start : start + size] for start in range(0, len(paths), size)]
+    with ThreadPoolExecutor(len(shares)) as pool:
+        parts = list(pool.map(lambda share: list(_read_share(share, limits)), shares))
+    return [answer for part in parts for answer in part]

@@ -1,0 +1,1 @@
+"""Model-blind evaluation of a predictions table."""

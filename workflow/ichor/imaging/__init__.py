@@ -1,0 +1,1 @@
+"""Geometry, intensity, crops and measures of head CT volumes."""

@@ -1,0 +1,1 @@
+"""One model per file; the config's kind is the file's name."""

@@ -1,0 +1,141 @@
+"""Every reason for which a file, scan, row or number is set aside or flagged: code, meaning, what to do."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Reason code; its value is what stands in the tables. `MEANING` and `ADVICE` explain it in words."""
+
+    # index
+    EMPTY_FOLDER = "empty_folder"
+    UNREADABLE_FILE = "unreadable_file"
+    NOT_DICOM = "not_dicom"
+    NOT_CT = "not_ct"
+    # select
+    LOCALIZER = "localizer"
+    NOT_ORIGINAL_AXIAL = "not_original_axial"
+    DERIVED_IMAGE = "derived_image"
+    BONE_KERNEL = "bone_kernel"
+    CONTRAST_ENHANCED = "contrast_enhanced"
+    TOO_FEW_SLICES = "too_few_slices"
+    COVERAGE_TOO_SMALL = "coverage_too_small"
+    LOSSY_COMPRESSION = "lossy_compression"
+    NOT_CHOSEN = "not_chosen"
+    OUT_OF_WINDOW = "out_of_window"
+    AFTER_SURGERY = "after_surgery"
+    FOLLOWUP_BEFORE_BASELINE = "followup_before_baseline"
+    # convert and check
+    MISSING_SLICES = "missing_slices"
+    UNEVEN_SPACING = "uneven_spacing"
+    DUPLICATE_SLICES = "duplicate_slices"
+    CONVERSION_FAILED = "conversion_failed"
+    WRONG_EXTENT = "wrong_extent"
+    NOT_A_HEAD = "not_a_head"
+    HU_OUT_OF_RANGE = "hu_out_of_range"
+    CLIPPED_RANGE = "clipped_range"
+    TILT_CORRECTED = "tilt_corrected"
+    RESAMPLED_UNEVEN = "resampled_uneven"
+    PADDING_CLIPPED = "padding_clipped"
+    REFERENCE_MISMATCH = "reference_mismatch"
+    # clinical tables
+    NO_TABLE = "no_table"
+    MISSING_COLUMN = "missing_column"
+    UNMAPPED_COLUMN = "unmapped_column"
+    UNKNOWN_CODE = "unknown_code"
+    OUT_OF_RANGE = "out_of_range"
+    DUPLICATE_PATIENT = "duplicate_patient"
+    # patients and scans brought together
+    NO_SCAN = "no_scan"
+    NO_RECORD = "no_record"
+    TWO_PATIENTS_ONE_SCAN = "two_patients_one_scan"
+    # segmentation
+    SEGMENTATION_FAILED = "segmentation_failed"
+    EMPTY_MASK = "empty_mask"
+    NO_REFERENCE = "no_reference"
+    # labels
+    NO_FOLLOWUP = "no_followup"
+    FOLLOWUP_OUT_OF_WINDOW = "followup_out_of_window"
+    SURGERY_BETWEEN = "surgery_between"
+    TINY_BASELINE = "tiny_baseline"
+    LABEL_MISSING = "label_missing"
+    # models and evaluation
+    MISSING_INPUT = "missing_input"
+    ONE_CLASS = "one_class"
+    TOO_FEW_EVENTS = "too_few_events"
+    NO_TUNE_ROWS = "no_tune_rows"
+    PERFECT_PREDICTION = "perfect_prediction"
+    EXTREME_PROBABILITY = "extreme_probability"
+    TOO_FEW_CENTERS = "too_few_centers"
+    NO_TRUTH = "no_truth"
+
+
+MEANING: dict[Reason, str] = {
+    Reason.EMPTY_FOLDER: "The center's folder holds no file.",
+    Reason.UNREADABLE_FILE: "The file could not be read within its time and memory limits.",
+    Reason.NOT_DICOM: "The file is not DICOM.",
+    Reason.NOT_CT: "The DICOM object is not a CT image.",
+    Reason.LOCALIZER: "A localizer (scout) image.",
+    Reason.NOT_ORIGINAL_AXIAL: "Not an original axial image: reformatted, secondary or screen capture.",
+    Reason.DERIVED_IMAGE: "An image derived from others.",
+    Reason.BONE_KERNEL: "Reconstructed with a bone (sharp) kernel.",
+    Reason.CONTRAST_ENHANCED: "Contrast agent was given.",
+    Reason.TOO_FEW_SLICES: "Fewer slices than a head scan needs.",
+    Reason.COVERAGE_TOO_SMALL: "The scan covers too little of the head.",
+    Reason.LOSSY_COMPRESSION: "Lossy compression changed the Hounsfield units.",
+    Reason.NOT_CHOSEN: "A usable series, but another one of the same time point scored higher.",
+    Reason.OUT_OF_WINDOW: "Scanned outside the configured time window.",
+    Reason.AFTER_SURGERY: "Scanned after surgery.",
+    Reason.FOLLOWUP_BEFORE_BASELINE: "The follow-up scan is not later than the baseline scan.",
+    Reason.MISSING_SLICES: "Slices are missing inside the series.",
+    Reason.UNEVEN_SPACING: "The distances between slices vary and could not be resampled.",
+    Reason.DUPLICATE_SLICES: "Several slices lie at one position.",
+    Reason.CONVERSION_FAILED: "DICOM to NIfTI conversion failed.",
+    Reason.WRONG_EXTENT: "The converted volume's extent differs from the DICOM positions.",
+    Reason.NOT_A_HEAD: "The volume does not look like a head with a brain in it.",
+    Reason.HU_OUT_OF_RANGE: "Brain tissue is not where Hounsfield units put it.",
+    Reason.CLIPPED_RANGE: "Intensities were clipped before we got them (no true air or bone).",
+    Reason.TILT_CORRECTED: "Gantry tilt was removed by shearing the slices back.",
+    Reason.RESAMPLED_UNEVEN: "Unevenly spaced slices were interpolated to even spacing.",
+    Reason.PADDING_CLIPPED: "Padding below -1024 HU was set to -1024 HU.",
+    Reason.REFERENCE_MISMATCH: "The reference mask does not lie on the scan.",
+    Reason.NO_TABLE: "The center brings no clinical table.",
+    Reason.MISSING_COLUMN: "A mapped column is absent from the center's table.",
+    Reason.UNMAPPED_COLUMN: "A column of the center's table is not mapped.",
+    Reason.UNKNOWN_CODE: "A value is not among the codes of the column sheet.",
+    Reason.OUT_OF_RANGE: "A value lies outside its possible range.",
+    Reason.DUPLICATE_PATIENT: "The patient stands in the table twice, with different values.",
+    Reason.NO_SCAN: "The patient has a record but no accepted baseline scan.",
+    Reason.NO_RECORD: "The patient has a scan but no clinical record.",
+    Reason.TWO_PATIENTS_ONE_SCAN: "Two patients have the same scan, voxel by voxel.",
+    Reason.SEGMENTATION_FAILED: "Segmentation of the scan failed.",
+    Reason.EMPTY_MASK: "Segmentation found no hematoma (0.0 mL).",
+    Reason.NO_REFERENCE: "There is no reference mask to compare with.",
+    Reason.NO_FOLLOWUP: "There is no accepted follow-up scan.",
+    Reason.FOLLOWUP_OUT_OF_WINDOW: "The follow-up scan lies outside the configured window.",
+    Reason.SURGERY_BETWEEN: "Surgery took place between the two scans.",
+    Reason.TINY_BASELINE: "The baseline hematoma is too small for a growth in percent.",
+    Reason.LABEL_MISSING: "The outcome is not recorded.",
+    Reason.MISSING_INPUT: "An input of the model is missing for this patient.",
+    Reason.ONE_CLASS: "All patients have the same outcome.",
+    Reason.TOO_FEW_EVENTS: "Too few events to fit or to estimate.",
+    Reason.NO_TUNE_ROWS: "The table has no tune rows, so no threshold could be chosen honestly.",
+    Reason.PERFECT_PREDICTION: "The predictions separate the outcomes perfectly.",
+    Reason.EXTREME_PROBABILITY: "Probabilities of exactly 0 or 1 have no logit.",
+    Reason.TOO_FEW_CENTERS: "Too few centers with an estimate to pool.",
+    Reason.NO_TRUTH: "The true risk is known for simulated patients only.",
+}
+
+ADVICE: dict[Reason, str] = {
+    Reason.EMPTY_FOLDER: "Check the center's `dicom` or `nifti` path in the centers sheet.",
+    Reason.UNREADABLE_FILE: "Copy the file again from its archive.",
+    Reason.NOT_CHOSEN: "Nothing to do; see the center's selection table for both scores.",
+    Reason.REFERENCE_MISMATCH: "Export the mask from the scan that was used, or leave it out.",
+    Reason.NO_TABLE: "Name the center's table in the centers sheet; without it only segmentation runs for the center.",
+    Reason.MISSING_COLUMN: "Correct the column's name in the columns sheet.",
+    Reason.UNKNOWN_CODE: "Add the code to the columns sheet, or list it as missing.",
+    Reason.OUT_OF_RANGE: "Check value and unit in the center's table.",
+    Reason.NO_SCAN: "Check whether the patient's id is written alike in table and DICOM.",
+    Reason.NO_RECORD: "Check whether the patient's id is written alike in table and DICOM.",
+    Reason.TWO_PATIENTS_ONE_SCAN: "Find out whose scan it is; take the other out.",
+    Reason.DUPLICATE_PATIENT: "Leave one row for the patient.",
+}

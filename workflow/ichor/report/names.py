@@ -1,0 +1,193 @@
+"""What a reader sees instead of the names in the tables, and how each quantity is to be read."""
+
+from dataclasses import dataclass
+
+TASKS = {
+    "expansion": "Hematoma expansion",
+    "outcome": "Outcome",
+    "trajectory": "Recovery trajectory",
+    "deterioration": "Early neurological deterioration",
+}
+
+EVENTS = {
+    "expansion": "hematoma expansion",
+    "poor_outcome": "poor outcome",
+    "death_30d": "death within 30 days",
+    "death": "death",
+}
+
+MODELS = {
+    "vit": "Vision transformer",
+    "densenet": "DenseNet",
+    "volume": "Volume alone",
+    "logistic": "Logistic regression",
+    "ich_score": "ICH score",
+    "ich_gs": "ICH-GS",
+    "func": "FUNC score",
+    "max_ich": "max-ICH score",
+    "brain": "BRAIN score",
+    "nag": "NAG scale",
+    "bat": "BAT score",
+    "forest": "Random forest",
+    "random_forest": "Random forest",
+    "tree": "Decision tree",
+    "xgboost": "XGBoost",
+    "gcs": "GCS alone",
+    "nihss": "NIHSS alone",
+    "fusion": "Fusion of image and record",
+}
+
+# Kinds that need no image network: the floor that every network has to beat.
+FLOOR = frozenset(
+    "volume logistic ich_score ich_gs func max_ich brain nag bat forest random_forest tree xgboost gcs nihss".split()
+)
+
+STAGES = {
+    "index": "Reading files",
+    "select": "Choosing series",
+    "convert": "Conversion",
+    "check": "Image checks",
+    "harmonise": "Clinical table",
+    "merge": "Scans and records together",
+    "split": "Splits",
+    "segmentation": "Segmentation",
+    "label": "Labels",
+    "model": "Models",
+    "evaluation": "Evaluation",
+}
+
+OUTCOMES = {"accepted": "accepted", "flagged": "flagged, kept", "set_aside": "set aside"}
+
+LABELS = {"iph": "Parenchymal hemorrhage", "ivh": "Intraventricular hemorrhage", "edema": "Perihematomal edema"}
+
+WHOLE = {"all": "All together", "pooled": "Mean over centers", "next": "A center not seen"}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """How one quantity of the metrics table is called, printed and read."""
+
+    name: str
+    digits: int
+    ideal: str
+    meaning: str
+
+
+QUANTITIES = {
+    "auc": Quantity(
+        "AUC", 2, "1; 0.5 is chance",
+        "Take one patient who had the event and one who did not: the probability that the model gives the first "
+        "the higher risk. It says how well patients are ranked, not whether the risks themselves are right.",
+    ),
+    "auprc": Quantity(
+        "AUPRC", 2, "1; chance is the share of events",
+        "Area under the precision-recall curve: the average share of true events among the patients flagged. "
+        "Compare it with the share of events in the same row, never between centers with different shares.",
+    ),
+    "brier": Quantity(
+        "Brier score", 3, "0",
+        "Mean squared distance between predicted risk and what happened (0 or 1). "
+        "A forecast that gives everyone the share of events p scores p(1 − p).",
+    ),
+    "calibration_intercept": Quantity(
+        "Calibration intercept", 2, "0",
+        "Whether risks are too low (above 0) or too high (below 0) on average, on the log-odds scale.",
+    ),
+    "calibration_slope": Quantity(
+        "Calibration slope", 2, "1",
+        "Whether risks are spread correctly: below 1, high risks are too high and low risks too low (the usual sign "
+        "of overfitting); above 1, they are too timid.",
+    ),
+    "observed_expected": Quantity(
+        "O/E", 2, "1",
+        "Events that happened for each event that was predicted. 1.3 means 30 % more events than the model expected.",
+    ),
+    "threshold": Quantity(
+        "Threshold", 2, "",
+        "The risk from which on a patient counts as positive; chosen on the tune rows of the development patients "
+        "and carried unchanged to the test patients.",
+    ),
+    "sensitivity": Quantity(
+        "Sensitivity", 2, "1", "Share of the patients with the event whom the model flags at the threshold."
+    ),
+    "specificity": Quantity(
+        "Specificity", 2, "1", "Share of the patients without the event whom the model leaves unflagged."
+    ),
+    "ppv": Quantity(
+        "PPV", 2, "1",
+        "Positive predictive value: share of the flagged patients who have the event. Depends on how common it is.",
+    ),
+    "npv": Quantity(
+        "NPV", 2, "1",
+        "Negative predictive value: share of the unflagged patients who stay free of the event.",
+    ),
+    "reachable_share": Quantity(
+        "Reachable share", 2, "1",
+        "(AUC − 0.5) divided by (best reachable AUC − 0.5), where the best reachable AUC is that of the true risk "
+        "each simulated patient was drawn from. Known for simulated patients only.",
+    ),
+}
+
+RANKING = ("auc", "auprc", "brier", "calibration_intercept", "calibration_slope", "observed_expected", "reachable_share")
+DECIDING = ("threshold", "sensitivity", "specificity", "ppv", "npv")
+
+
+def words(name: str) -> str:
+    """A name of a table made readable: ``age_years`` becomes ``Age years``."""
+    text = str(name).replace("_", " ").strip()
+    return text[:1].upper() + text[1:]
+
+
+def task(name: str) -> str:
+    """Readable name of a task."""
+    return TASKS.get(name, words(name))
+
+
+def event(target: str) -> str:
+    """What happens to a patient with label 1, in running text."""
+    return EVENTS.get(target, words(target).lower())
+
+
+def heading(task_name: str, target: str) -> str:
+    """Heading of a task and its target, without saying one thing twice."""
+    what = event(target)
+    return task(task_name) if what == task(task_name).lower() else f"{task(task_name)}: {what}"
+
+
+def split(name: str) -> str:
+    """What the test rows of a split are."""
+    if name == "external":
+        return "External centers"
+    if name.startswith("loco-"):
+        return f"Left-out center {name.removeprefix('loco-')}"
+    if name.startswith("cv-"):
+        return f"Cross-validation fold {name.removeprefix('cv-')}"
+    return words(name)
+
+
+def split_order(name: str) -> tuple[int, str]:
+    """Sort key: external first, then left-out centers, then folds."""
+    rank = 0 if name == "external" else 1 if name.startswith("loco-") else 2 if name.startswith("cv") else 3
+    number = name.rpartition("-")[2]
+    return rank, f"{int(number):06d}" if number.isdigit() else name
+
+
+def center(name: str) -> str:
+    """A center's name, or what stands for several of them."""
+    return WHOLE.get(name, name)
+
+
+def center_order(name: str) -> tuple[int, str]:
+    """Sort key: all rows together, each center, mean over centers, a center not seen."""
+    return {"all": 0, "pooled": 2, "next": 3}.get(name, 1), name
+
+
+def quantity(name: str) -> Quantity:
+    """How a quantity is called and read; unknown ones get their own name."""
+    if name.startswith("net_benefit"):
+        at = name.removeprefix("net_benefit").strip("_")
+        return Quantity(
+            f"Net benefit at {at}" if at else "Net benefit", 3, "as high as possible",
+            "True positives per patient, minus false positives weighted by the odds of the threshold.",
+        )
+    return QUANTITIES.get(name, Quantity(words(name), 2, "", ""))

@@ -1,0 +1,1 @@
+"""Published clinical scores, one per file."""

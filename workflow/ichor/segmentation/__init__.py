@@ -1,0 +1,1 @@
+"""Hematoma segmentation with nnU-Net, cross-fitted inside every split."""

@@ -1,0 +1,1 @@
+"""The simulated cohort: heads, bleeds, scanners, centers and their clinical tables."""

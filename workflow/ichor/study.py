@@ -1,0 +1,174 @@
+"""A study's config and sheets: read, checked before any job, and explained when wrong."""
+
+import difflib
+import hashlib
+import os
+import re
+from pathlib import Path
+
+import jsonschema
+import pandas as pd
+import yaml
+
+from ichor import tables
+from ichor.errors import StudyError
+
+SIMULATED = "results/simulated"  # centers below this folder are made by the workflow itself
+
+
+def find_sheet(path: str, repository: Path) -> Path:
+    """Path of a sheet: in the working directory, or else beside the workflow.
+
+    Raises
+    ------
+    StudyError
+        If it is in neither place.
+    """
+    for candidate in (Path(path), repository / path):
+        if candidate.is_file():
+            return candidate
+    raise StudyError(f"{path}: no such file, neither in the working directory {Path.cwd().name}/ nor beside the workflow.")
+
+
+def check_config(config: dict, files: list[str]) -> None:
+    """Check a merged config against its schema.
+
+    Parameters
+    ----------
+    config : dict
+        The config as Snakemake merged it.
+    files : list of str
+        The config files, in the order of merging; the message names the last one that holds the key.
+
+    Raises
+    ------
+    StudyError
+        On the first wrong key or value; the message says file, key, found and expected.
+    """
+    schema = yaml.safe_load((tables.SCHEMAS / "config.schema.yaml").read_text())
+    errors = sorted(jsonschema.Draft202012Validator(schema).iter_errors(config), key=lambda error: list(error.path))
+    if errors:
+        raise StudyError(_explain(errors[0], files))
+
+
+def _explain(error: jsonschema.ValidationError, files: list[str]) -> str:
+    keys = [str(key) for key in error.absolute_path]
+    if error.validator == "additionalProperties" and isinstance(error.instance, dict):
+        known = list(error.schema.get("properties", {}))
+        unknown = next(key for key in error.instance if key not in known)
+        close = difflib.get_close_matches(unknown, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}."
+        return f"{_file_with([*keys, unknown], files)}: unknown key {'.'.join([*keys, unknown])}; {hint}"
+    if error.validator == "required":
+        name = re.findall(r"'([^']+)'", error.message)[0]
+        return f"{_file_with(keys, files)}: key {'.'.join([*keys, name])} is missing."
+    expected = {
+        "type": lambda: f"a value of type {error.validator_value}",
+        "enum": lambda: f"one of {', '.join(map(str, error.validator_value))}",
+        "minimum": lambda: f"at least {error.validator_value}",
+        "maximum": lambda: f"at most {error.validator_value}",
+    }.get(error.validator, lambda: f"{error.validator} {error.validator_value}")()
+    about = error.schema.get("description", "")
+    meaning = f" ({about.rstrip('.')})" if about else ""
+    return f"{_file_with(keys, files)}: key {'.'.join(keys)}: found {error.instance!r}, expected {expected}{meaning}."
+
+
+def _file_with(keys: list[str], files: list[str]) -> str:
+    for file in reversed(files):
+        node = yaml.safe_load(Path(file).read_text())
+        for key in keys:
+            if isinstance(node, list) and key.isdigit() and int(key) < len(node):
+                node = node[int(key)]
+            elif isinstance(node, dict) and key in node:
+                node = node[key]
+            else:
+                break
+        else:
+            return Path(file).name
+    return "--config" if files else "config"
+
+
+def read_centers(path: Path) -> pd.DataFrame:
+    """Read the centers sheet; one row per center, indexed by its name.
+
+    Raises
+    ------
+    StudyError
+        If a center is named twice, brings both DICOM and NIfTI or neither, a path does not exist, or a pattern
+        lacks ``{patient}``.
+    """
+    sheet = _read_sheet("centers", path)
+    for row, center in enumerate(sheet.itertuples(index=False), start=2):
+        where = f"{path}, row {row} (center {center.center})"
+        if not re.fullmatch(r"[a-z0-9]+", center.center):
+            raise StudyError(f"{where}: the name may hold lower-case letters and digits only, found {center.center!r}.")
+        if bool(center.dicom) == bool(center.nifti):
+            raise StudyError(f"{where}: name either a dicom or a nifti folder; found {'both' if center.dicom else 'neither'}.")
+        _check_pattern(where, "image_pattern", center.nifti, center.image_pattern)
+        _check_pattern(where, "mask_pattern", center.masks, center.mask_pattern)
+        if center.masks and not center.mask_labels:
+            raise StudyError(f"{where}: masks are given without mask_labels; write for example 1=iph;2=ivh;3=edema.")
+        for kind in ("dicom", "nifti", "masks", "table"):
+            _check_path(where, kind, getattr(center, kind))
+    twice = sheet["center"][sheet["center"].duplicated()]
+    if len(twice):
+        raise StudyError(f"{path}, row {twice.index[0] + 2}: center {twice.iloc[0]} is named twice.")
+    return sheet.set_index("center", drop=False)
+
+
+def _check_pattern(where: str, name: str, folder: str | None, pattern: str | None) -> None:
+    if folder and (not pattern or "{patient}" not in pattern):
+        raise StudyError(f"{where}: {name} must hold {{patient}}, for example {{patient}}_ct.nii.gz; found {pattern!r}.")
+
+
+def _check_path(where: str, kind: str, value: str | None) -> None:
+    if value and not is_simulated(value) and not Path(value).exists():
+        raise StudyError(f"{where}: {kind} {value!r} does not exist (paths are relative to the working directory).")
+
+
+def is_simulated(path: str | None) -> bool:
+    """Whether a center's path is made by the workflow's own simulation."""
+    return bool(path) and Path(path).as_posix().startswith(SIMULATED + "/")
+
+
+def read_columns(path: Path | None, centers: pd.DataFrame) -> pd.DataFrame:
+    """Read the columns sheet; checks that its centers and variables exist.
+
+    Raises
+    ------
+    StudyError
+        On an unknown center or variable, or when a center with a table has no row for ``patient``.
+    """
+    if path is None:
+        return pd.DataFrame(columns=tables.columns("columns"), dtype=object)
+    sheet = _read_sheet("columns", path)
+    variables = ["patient", *tables.columns("patients")[3:]]
+    for row, line in enumerate(sheet.itertuples(index=False), start=2):
+        _known(f"{path}, row {row}", "center", line.center, list(centers.index))
+        _known(f"{path}, row {row}", "variable", line.variable, variables)
+    for center in centers.itertuples():
+        if center.table and not ((sheet["center"] == center.center) & (sheet["variable"] == "patient")).any():
+            raise StudyError(f"{path}: center {center.center} brings a table, but no row says which column is its patient.")
+    return sheet
+
+
+def _known(where: str, column: str, value: str, known: list[str]) -> None:
+    if value not in known:
+        close = difflib.get_close_matches(value, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(known)}."
+        raise StudyError(f"{where}, column {column}: unknown {column} {value!r}; {hint}")
+
+
+def _read_sheet(name: str, path: Path) -> pd.DataFrame:
+    sheet = tables.read(name, path)
+    return sheet.astype(object).where(sheet.notna(), None)
+
+
+def listing_digest(folders: list[str]) -> str:
+    """Digest of the names of all files below some folders, without opening or touching any."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for place, subfolders, files in os.walk(folder):
+            subfolders.sort()
+            digest.update("\n".join([place, *sorted(files)]).encode(errors="surrogateescape"))
+    return digest.hexdigest()[:12]

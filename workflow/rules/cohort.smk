@@ -1,0 +1,62 @@
+# Patients of all centers, their splits, and per split the table that models read.
+
+
+rule merge_patients:
+    input:
+        records=expand("results/records/{center}.tsv", center=CENTERS.index),
+        scans="results/scans.tsv",
+    output:
+        patients="results/patients.tsv",
+        status="results/patients_status.tsv",
+    log:
+        "logs/merge_patients.log",
+    conda:
+        "../../envs/ichor.yaml"
+    params:
+        roles=CENTERS["role"].to_dict(),
+        with_table=[name for name in CENTERS.index if CENTERS.loc[name, "table"]],
+        code=code_of("merge_patients"),
+    script:
+        "../scripts/merge_patients.py"
+
+
+rule make_splits:
+    input:
+        patients="results/patients.tsv",
+        scans="results/scans.tsv",
+    output:
+        splits="results/splits.tsv",
+        fitting=expand("results/splits/{split}.tsv", split=SPLITS),
+    log:
+        "logs/make_splits.log",
+    conda:
+        "../../envs/ichor.yaml"
+    params:
+        names=SPLITS,
+        validation=config["validation"],
+        segmentation_folds=config["segmentation"]["folds"],
+        seed=config["seed"],
+        code=code_of("make_splits"),
+    script:
+        "../scripts/make_splits.py"
+
+
+rule assemble_cohort:
+    input:
+        patients="results/patients.tsv",
+        scans="results/scans.tsv",
+        splits="results/splits.tsv",
+        masks=expand("results/masks/{{split}}/{center}/{shard}.tsv", center=CENTERS.index, shard=SHARDS),
+    output:
+        cohort="results/cohort/{split}.tsv",
+        status="results/cohort/{split}_status.tsv",
+    log:
+        "logs/assemble_cohort/{split}.log",
+    conda:
+        "../../envs/ichor.yaml"
+    params:
+        cohort=config["cohort"],
+        followup_h=config["ingest"]["followup_h"],
+        code=code_of("assemble_cohort"),
+    script:
+        "../scripts/assemble_cohort.py"

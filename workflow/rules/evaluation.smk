@@ -1,0 +1,28 @@
+# Model-blind evaluation: reads tables in the predictions schema, whoever made them.
+
+
+def evaluated_tables(wildcards):
+    """The table named in the config, or the predictions of all our models."""
+    return [config["predictions"]] if config["predictions"] else [table for task in TARGETS for table in predictions_of(task)]
+
+
+rule evaluate:
+    input:
+        predictions=evaluated_tables,
+        truth="results/truth.tsv" if SIMULATED and not config["predictions"] else [],
+    output:
+        metrics="results/evaluation/metrics.tsv",
+        comparisons="results/evaluation/comparisons.tsv",
+        curves="results/evaluation/curves.tsv",
+    log:
+        "logs/evaluate.log",
+    benchmark:
+        "benchmarks/evaluate.tsv"
+    conda:
+        "../../envs/ichor.yaml"
+    params:
+        evaluation=config["evaluation"],
+        seed=config["seed"],
+        code=code_of("evaluate"),
+    script:
+        "../scripts/evaluate.py"

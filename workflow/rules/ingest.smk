@@ -1,0 +1,138 @@
+# Raw DICOM or NIfTI of each center to one accepted scan per patient and time point.
+
+
+def source_folder(wildcards):
+    """The center's folder as an input when the workflow makes it itself; other folders are watched by their listing."""
+    folder = CENTERS.loc[wildcards.center, "dicom"]
+    return folder if study.is_simulated(folder) else []
+
+
+def source_masks(wildcards):
+    folder = CENTERS.loc[wildcards.center, "masks"]
+    return folder if study.is_simulated(folder) else []
+
+
+def listing(wildcards):
+    """Digest of the names of a center's files: a new file reruns the index, a touched one does not."""
+    center = CENTERS.loc[wildcards.center]
+    folders = [folder for folder in (center.dicom, center.nifti, center.masks) if folder]
+    return study.listing_digest([folder for folder in folders if not study.is_simulated(folder)])
+
+
+rule index_center:
+    input:
+        simulated=source_folder,
+    output:
+        index="work/ingest/{center}/index.parquet",
+        status="results/ingest/{center}/index_status.tsv",
+    log:
+        "logs/index_center/{center}.log",
+    benchmark:
+        "benchmarks/index_center/{center}.tsv"
+    conda:
+        "../../envs/ichor.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        center=lambda wildcards: CENTERS.loc[wildcards.center].to_dict(),
+        listing=listing,
+        ingest=lambda wildcards: {key: config["ingest"][key] for key in ("file_timeout_s", "memory_limit_gb")},
+        key_file=KEY_FILE,
+        code=code_of("index_center"),
+    script:
+        "../scripts/index_center.py"
+
+
+rule harmonise_center:
+    input:
+        table=lambda wildcards: CENTERS.loc[wildcards.center, "table"] or [],
+    output:
+        records="results/records/{center}.tsv",
+        status="results/records/{center}_status.tsv",
+    log:
+        "logs/harmonise_center/{center}.log",
+    conda:
+        "../../envs/ichor.yaml"
+    params:
+        role=center_value("role"),
+        columns=lambda wildcards: COLUMNS[COLUMNS["center"] == wildcards.center].to_dict("records"),
+        key_file=KEY_FILE,
+        code=code_of("harmonise_center"),
+    script:
+        "../scripts/harmonise_center.py"
+
+
+rule select_center:
+    input:
+        index="work/ingest/{center}/index.parquet",
+        records="results/records/{center}.tsv",
+    output:
+        shards=[f"work/ingest/{{center}}/selection/{shard}.parquet" for shard in SHARDS],
+        selection="results/ingest/{center}/selection.tsv",
+        status="results/ingest/{center}/select_status.tsv",
+    log:
+        "logs/select_center/{center}.log",
+    conda:
+        "../../envs/ichor.yaml"
+    params:
+        ingest=lambda wildcards: {
+            key: config["ingest"][key] for key in ("minimum_slices", "minimum_extent_mm", "followup_h")
+        },
+        key_file=KEY_FILE,
+        code=code_of("select_center"),
+    script:
+        "../scripts/select_center.py"
+
+
+rule convert_shard:
+    input:
+        selection="work/ingest/{center}/selection/{shard}.parquet",
+        masks=source_masks,
+    output:
+        images=directory("results/images/{center}/{shard}"),
+        scans="results/ingest/{center}/{shard}/scans.tsv",
+        status="results/ingest/{center}/{shard}/status.tsv",
+    log:
+        "logs/convert_shard/{center}/{shard}.log",
+    benchmark:
+        "benchmarks/convert_shard/{center}/{shard}.tsv"
+    conda:
+        "../../envs/ichor.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        masks=center_value("masks"),
+        mask_pattern=center_value("mask_pattern"),
+        mask_labels=center_value("mask_labels"),
+        ingest=lambda wildcards: {
+            key: config["ingest"][key] for key in ("minimum_extent_mm", "file_timeout_s", "memory_limit_gb")
+        },
+        key_file=KEY_FILE,
+        code=code_of("convert_shard"),
+    script:
+        "../scripts/convert_shard.py"
+
+
+rule merge_scans:
+    input:
+        scans=expand("results/ingest/{center}/{shard}/scans.tsv", center=CENTERS.index, shard=SHARDS),
+        status=[
+            *expand("results/ingest/{center}/index_status.tsv", center=CENTERS.index),
+            *expand("results/records/{center}_status.tsv", center=CENTERS.index),
+            *expand("results/ingest/{center}/select_status.tsv", center=CENTERS.index),
+            *expand("results/ingest/{center}/{shard}/status.tsv", center=CENTERS.index, shard=SHARDS),
+        ],
+    output:
+        scans="results/scans.tsv",
+        status="results/ingest/status.tsv",
+    log:
+        "logs/merge_scans.log",
+    conda:
+        "../../envs/ichor.yaml"
+    params:
+        duplicates=config["ingest"]["duplicates"],
+        code=code_of("merge_scans"),
+    script:
+        "../scripts/merge_scans.py"

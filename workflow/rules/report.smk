@@ -1,0 +1,104 @@
+# Status of everything, provenance, and the one-page report.
+
+
+rule merge_status:
+    input:
+        ingest="results/ingest/status.tsv",
+        patients="results/patients_status.tsv",
+        masks="results/masks_status.tsv",
+        cohorts=expand("results/cohort/{split}_status.tsv", split=SPLITS),
+        models=[table for task in TARGETS for table in statuses_of(task)],
+    output:
+        status="results/status.tsv",
+    log:
+        "logs/merge_status.log",
+    conda:
+        "../../envs/ichor.yaml"
+    params:
+        code=code_of("merge_status"),
+    script:
+        "../scripts/merge_status.py"
+
+
+rule describe_cohort:
+    input:
+        status="results/status.tsv",
+        patients="results/patients.tsv",
+        scans="results/scans.tsv",
+        splits="results/splits.tsv",
+        cohorts=expand("results/cohort/{split}.tsv", split=SPLITS),
+    output:
+        flow="results/cohort/flow.tsv",
+        table_one="results/cohort/table_one.tsv",
+    log:
+        "logs/describe_cohort.log",
+    conda:
+        "../../envs/ichor.yaml"
+    params:
+        splits=SPLITS,
+        code=code_of("describe_cohort"),
+    script:
+        "../scripts/describe_cohort.py"
+
+
+rule write_provenance:
+    input:
+        scans="results/scans.tsv",
+        patients="results/patients.tsv",
+        splits="results/splits.tsv",
+        masks="results/masks.tsv",
+        cohorts=expand("results/cohort/{split}.tsv", split=SPLITS),
+        predictions=[table for task in TARGETS for table in predictions_of(task)],
+        evaluation=["results/evaluation/metrics.tsv", "results/evaluation/comparisons.tsv"],
+        status="results/status.tsv",
+    output:
+        provenance="results/provenance.json",
+    log:
+        "logs/write_provenance.log",
+    conda:
+        "../../envs/ichor.yaml"
+    params:
+        config=config,
+        sheets=lambda wildcards: [config["centers"], *([config["columns"]] if config["columns"] else [])],
+        tables=[table for table in CENTERS["table"] if table],
+        repository=lambda wildcards: str(REPOSITORY),
+        code=code_of("write_provenance"),
+    script:
+        "../scripts/write_provenance.py"
+
+
+rule write_report:
+    input:
+        status="results/status.tsv",
+        patients="results/patients.tsv",
+        scans="results/scans.tsv",
+        splits="results/splits.tsv",
+        masks="results/masks.tsv",
+        agreement="results/segmentation/agreement.tsv",
+        cohorts=expand("results/cohort/{split}.tsv", split=SPLITS),
+        flow="results/cohort/flow.tsv",
+        table_one="results/cohort/table_one.tsv",
+        metrics="results/evaluation/metrics.tsv",
+        comparisons="results/evaluation/comparisons.tsv",
+        curves="results/evaluation/curves.tsv",
+        provenance="results/provenance.json",
+    output:
+        page=report("results/report/index.html", caption="../report/page.rst", category="Report"),
+        figures=report(
+            directory("results/report/figures"),
+            patterns=["{name}.svg"],
+            caption="../report/figures.rst",
+            category="Figures",
+        ),
+    log:
+        "logs/write_report.log",
+    benchmark:
+        "benchmarks/write_report.tsv"
+    conda:
+        "../../envs/ichor.yaml"
+    params:
+        study=dict(config["study"], simulated=SIMULATED),
+        splits=SPLITS,
+        code=code_of("write_report"),
+    script:
+        "../scripts/write_report.py"

@@ -1,0 +1,99 @@
+# nnU-Net, cross-fitted inside every split: no patient's mask comes from a model that was trained on the patient.
+
+
+rule plan_segmentation:
+    input:
+        fitting="results/splits/{split}.tsv",
+        scans="results/scans.tsv",
+    output:
+        plans="results/segmentation/{split}/plans.json",
+        manifest="work/segmentation/{split}/manifest.json",
+    log:
+        "logs/plan_segmentation/{split}.log",
+    benchmark:
+        "benchmarks/plan_segmentation/{split}.tsv"
+    conda:
+        "../../envs/ichor.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        labels=config["segmentation"]["labels"],
+        plan=config["segmentation"]["plan"],
+        code=code_of("plan_segmentation"),
+    script:
+        "../scripts/plan_segmentation.py"
+
+
+rule train_segmentation:
+    input:
+        manifest="work/segmentation/{split}/manifest.json",
+    output:
+        weights="results/segmentation/{split}/fold-{fold}/model.safetensors",
+        model="results/segmentation/{split}/fold-{fold}/model.json",
+        progress="results/segmentation/{split}/fold-{fold}/progress.tsv",
+    log:
+        "logs/train_segmentation/{split}/{fold}.log",
+    benchmark:
+        "benchmarks/train_segmentation/{split}/{fold}.tsv"
+    conda:
+        "../../envs/ichor.yaml"
+    resources:
+        gpu=int(HAS_GPU),
+        mem_mb=16000,
+        runtime=2880,
+    params:
+        budget=config["segmentation"]["budget"],
+        seed=config["seed"],
+        device=config["compute"]["device"],
+        code=code_of("train_segmentation"),
+    script:
+        "../scripts/train_segmentation.py"
+
+
+rule segment_shard:
+    input:
+        models=expand("results/segmentation/{{split}}/fold-{fold}/model.json", fold=FOLDS),
+        weights=expand("results/segmentation/{{split}}/fold-{fold}/model.safetensors", fold=FOLDS),
+        fitting="results/splits/{split}.tsv",
+        scans="results/ingest/{center}/{shard}/scans.tsv",
+    output:
+        folder=directory("results/masks/{split}/{center}/{shard}"),
+        masks="results/masks/{split}/{center}/{shard}.tsv",
+        status="results/masks/{split}/{center}/{shard}_status.tsv",
+    log:
+        "logs/segment_shard/{split}/{center}/{shard}.log",
+    benchmark:
+        "benchmarks/segment_shard/{split}/{center}/{shard}.tsv"
+    conda:
+        "../../envs/ichor.yaml"
+    resources:
+        gpu=int(HAS_GPU),
+        mem_mb=8000,
+        runtime=480,
+    params:
+        inference=config["segmentation"]["inference"],
+        device=config["compute"]["device"],
+        code=code_of("segment_shard"),
+    script:
+        "../scripts/segment_shard.py"
+
+
+rule merge_masks:
+    input:
+        masks=expand("results/masks/{split}/{center}/{shard}.tsv", split=SPLITS, center=CENTERS.index, shard=SHARDS),
+        status=expand(
+            "results/masks/{split}/{center}/{shard}_status.tsv", split=SPLITS, center=CENTERS.index, shard=SHARDS
+        ),
+    output:
+        masks="results/masks.tsv",
+        status="results/masks_status.tsv",
+        agreement="results/segmentation/agreement.tsv",
+    log:
+        "logs/merge_masks.log",
+    conda:
+        "../../envs/ichor.yaml"
+    params:
+        code=code_of("merge_masks"),
+    script:
+        "../scripts/merge_masks.py"
