@@ -22,6 +22,8 @@ class Reason(StrEnum):
     LOSSY_COMPRESSION = "lossy_compression"
     NOT_CHOSEN = "not_chosen"
     OUT_OF_WINDOW = "out_of_window"
+    TIME_UNKNOWN = "time_unknown"
+    MULTI_FRAME = "multi_frame"
     AFTER_SURGERY = "after_surgery"
     FOLLOWUP_BEFORE_BASELINE = "followup_before_baseline"
     # convert and check
@@ -44,10 +46,13 @@ class Reason(StrEnum):
     UNKNOWN_CODE = "unknown_code"
     OUT_OF_RANGE = "out_of_range"
     DUPLICATE_PATIENT = "duplicate_patient"
+    NO_PATIENT_ID = "no_patient_id"
     # patients and scans brought together
     NO_SCAN = "no_scan"
     NO_RECORD = "no_record"
     TWO_PATIENTS_ONE_SCAN = "two_patients_one_scan"
+    TWO_CENTERS_ONE_PATIENT = "two_centers_one_patient"
+    FOLLOWUP_IS_BASELINE = "followup_is_baseline"
     # segmentation
     SEGMENTATION_FAILED = "segmentation_failed"
     EMPTY_MASK = "empty_mask"
@@ -66,6 +71,12 @@ class Reason(StrEnum):
     PERFECT_PREDICTION = "perfect_prediction"
     EXTREME_PROBABILITY = "extreme_probability"
     TOO_FEW_CENTERS = "too_few_centers"
+    NO_TEST_ROWS = "no_test_rows"
+    NO_RESAMPLES = "no_resamples"
+    CONSTANT_PREDICTION = "constant_prediction"
+    EMPTY_DENOMINATOR = "empty_denominator"
+    CENTERS_LEFT_OUT = "centers_left_out"
+    REACHABLE_NEAR_CHANCE = "reachable_near_chance"
     NO_TRUTH = "no_truth"
 
 
@@ -84,6 +95,8 @@ MEANING: dict[Reason, str] = {
     Reason.LOSSY_COMPRESSION: "Lossy compression changed the Hounsfield units.",
     Reason.NOT_CHOSEN: "A usable series, but another one of the same time point scored higher.",
     Reason.OUT_OF_WINDOW: "Scanned outside the configured time window.",
+    Reason.TIME_UNKNOWN: "Several scans without acquisition time: which one was first is not known.",
+    Reason.MULTI_FRAME: "A multi-frame (enhanced) CT object, which is not read yet.",
     Reason.AFTER_SURGERY: "Scanned after surgery.",
     Reason.FOLLOWUP_BEFORE_BASELINE: "The follow-up scan is not later than the baseline scan.",
     Reason.MISSING_SLICES: "Slices are missing inside the series.",
@@ -104,9 +117,12 @@ MEANING: dict[Reason, str] = {
     Reason.UNKNOWN_CODE: "A value is not among the codes of the column sheet.",
     Reason.OUT_OF_RANGE: "A value lies outside its possible range.",
     Reason.DUPLICATE_PATIENT: "The patient stands in the table twice, with different values.",
+    Reason.NO_PATIENT_ID: "A row of the table has no patient id.",
     Reason.NO_SCAN: "The patient has a record but no accepted baseline scan.",
     Reason.NO_RECORD: "The patient has a scan but no clinical record.",
     Reason.TWO_PATIENTS_ONE_SCAN: "Two patients have the same scan, voxel by voxel.",
+    Reason.TWO_CENTERS_ONE_PATIENT: "One patient stands in two centers.",
+    Reason.FOLLOWUP_IS_BASELINE: "The follow-up scan is the baseline scan, voxel by voxel.",
     Reason.SEGMENTATION_FAILED: "Segmentation of the scan failed.",
     Reason.EMPTY_MASK: "Segmentation found no hematoma (0.0 mL).",
     Reason.NO_REFERENCE: "There is no reference mask to compare with.",
@@ -122,6 +138,12 @@ MEANING: dict[Reason, str] = {
     Reason.PERFECT_PREDICTION: "The predictions separate the outcomes perfectly.",
     Reason.EXTREME_PROBABILITY: "Probabilities of exactly 0 or 1 have no logit.",
     Reason.TOO_FEW_CENTERS: "Too few centers with an estimate to pool.",
+    Reason.NO_TEST_ROWS: "The model has no test rows in this split.",
+    Reason.NO_RESAMPLES: "The bootstrap was switched off, so there is no interval.",
+    Reason.CONSTANT_PREDICTION: "The model gives every patient the same probability.",
+    Reason.EMPTY_DENOMINATOR: "No patient is in the denominator (for example nobody was called positive).",
+    Reason.CENTERS_LEFT_OUT: "Centers without an estimate or interval were left out of the pooling.",
+    Reason.REACHABLE_NEAR_CHANCE: "Even the true risk discriminates hardly better than chance here.",
     Reason.NO_TRUTH: "The true risk is known for simulated patients only.",
 }
 
@@ -137,5 +159,8 @@ ADVICE: dict[Reason, str] = {
     Reason.NO_SCAN: "Check whether the patient's id is written alike in table and DICOM.",
     Reason.NO_RECORD: "Check whether the patient's id is written alike in table and DICOM.",
     Reason.TWO_PATIENTS_ONE_SCAN: "Find out whose scan it is; take the other out.",
+    Reason.TWO_CENTERS_ONE_PATIENT: "Keep the patient in one center.",
+    Reason.FOLLOWUP_IS_BASELINE: "Look for the real follow-up scan in the archive.",
+    Reason.NO_PATIENT_ID: "Fill in the patient id, or take the row out.",
     Reason.DUPLICATE_PATIENT: "Leave one row for the patient.",
 }

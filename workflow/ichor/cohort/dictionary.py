@@ -1,7 +1,7 @@
 """The data dictionary: each clinical variable's unit, values and the time at which it is known.
 
-It is written once, in ``workflow/schemas/patients.schema.yaml``; what a cohort row adds (measured volumes, labels) is in
-``cohort.schema.yaml``.
+It is written once, in ``workflow/schemas/patients.schema.yaml``; what a cohort row adds (measured volumes, labels) is
+in ``cohort.schema.yaml``.
 """
 
 import difflib

@@ -224,7 +224,7 @@ def _with_role(roles: dict[str, str], role: str) -> list[str]:
 def _check_schemes(roles: dict[str, str], schemes: Sequence[str]) -> None:
     unknown = [scheme for scheme in schemes if scheme not in SCHEMES]
     if unknown:
-        raise StudyError(f"config key validation.schemes: unknown scheme {unknown[0]!r}; expected {', '.join(SCHEMES)}.")
+        raise StudyError(f"config key validation.schemes: unknown {unknown[0]!r}; expected {', '.join(SCHEMES)}.")
     development, external = _with_role(roles, "development"), _with_role(roles, "external")
     if not development:
         raise StudyError(

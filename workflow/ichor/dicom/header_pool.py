@@ -14,7 +14,7 @@ from typing import Any
 import ichor
 from ichor.dicom.limits import Limits
 
-BATCH = 64  # paths that wait in the child's pipe at a time: well below the 64 KB that a pipe holds
+BATCH = 16  # paths that wait in the child's pipe at a time: 16 of 4,096 bytes are what a pipe of 64 KB holds
 START_SECONDS = 60.0  # importing pydicom on a busy machine
 
 
@@ -36,7 +36,9 @@ class _Child:
             env=environment,
         )
         self.buffer = b""
-        self.warm = False
+        if self.answer(START_SECONDS) is None:
+            self.close()
+            raise RuntimeError("the process that reads DICOM headers does not start; is pydicom installed here?")
 
     def send(self, paths: Sequence[str]) -> None:
         try:
@@ -47,7 +49,7 @@ class _Child:
 
     def answer(self, seconds: float) -> dict[str, Any] | None:
         """Return the next answer, or None when the process died or the time is over."""
-        deadline = time.monotonic() + (seconds if self.warm else max(seconds, START_SECONDS))
+        deadline = time.monotonic() + seconds
         while b"\n" not in self.buffer:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
@@ -57,7 +59,6 @@ class _Child:
                 return None
             self.buffer += block
         line, self.buffer = self.buffer.split(b"\n", 1)
-        self.warm = True
         return json.loads(line)
 
     def close(self) -> None:

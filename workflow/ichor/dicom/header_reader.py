@@ -34,8 +34,9 @@ TAGS = [
     "SeriesTime", "ContentDate", "ContentTime", "StudyDate", "StudyTime", "AcquisitionNumber", "InstanceNumber",
     "SeriesNumber", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns",
     "NumberOfFrames", "SamplesPerPixel", "BitsStored", "PixelRepresentation", "RescaleSlope", "RescaleIntercept",
-    "LossyImageCompression", "BurnedInAnnotation",
+    "LossyImageCompression", "BodyPartExamined",
 ]  # fmt: skip
+LONGEST_TEXT = 256  # no value representation that is read here may be longer
 LOSSY_SYNTAXES = {
     "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91",
     "1.2.840.10008.1.2.4.203",
@@ -50,8 +51,8 @@ def _text(header: Any, name: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str) and hasattr(value, "__iter__"):
-        return "\\".join(str(part) for part in value)
-    return str(value).strip(" \x00")
+        value = "\\".join(str(part) for part in value)
+    return str(value).strip(" \x00")[:LONGEST_TEXT]
 
 
 def _numbers(header: Any, name: str, count: int) -> list[float] | None:
@@ -87,6 +88,11 @@ def _has_contrast(header: Any) -> bool:
         return True
     words = f"{_text(header, 'SeriesDescription')} {_text(header, 'ProtocolName')}".replace("_", " ")
     return bool(CONTRAST_WORDS.search(words)) and not NO_CONTRAST_WORDS.search(words)
+
+
+def _is_other_body_part(text: str) -> bool:
+    """Tell whether a body part is named and it is none that a head CT may carry."""
+    return bool(text) and not re.search(r"head|brain|skull|cran|cereb|neuro|face|neck|kopf|unknown", text, re.I)
 
 
 def describe(path: str) -> dict[str, Any]:
@@ -130,6 +136,7 @@ def _describe(header: Any) -> dict[str, Any]:
         "kernel": _text(header, "ConvolutionKernel"),
         "contrast": _has_contrast(header),
         "description_is_bone": bool(re.search(r"bone|knochen|os\b|hueso", _text(header, "SeriesDescription"), re.I)),
+        "other_body_part": _is_other_body_part(_text(header, "BodyPartExamined")),
         "when": _when(header),
         "acquisition": _number(header, "AcquisitionNumber"),
         "instance": _number(header, "InstanceNumber"),
@@ -159,7 +166,8 @@ def _limit_memory(megabytes: int) -> None:
 def main() -> None:
     """Answer the paths on standard input until it ends."""
     _limit_memory(int(sys.argv[1]))
-    sys.setrecursionlimit(2000)
+    sys.stdout.write('"ready"\n')
+    sys.stdout.flush()
     for line in sys.stdin:
         sys.stdout.write(json.dumps(describe(json.loads(line))) + "\n")
         sys.stdout.flush()

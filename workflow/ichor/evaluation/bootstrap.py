@@ -5,7 +5,7 @@ probability is the same in every resample.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -34,20 +34,20 @@ class Resamples:
         self.seed = int(seed)
         self._kept: np.ndarray | None = None
 
-    def chunks(self) -> list[np.ndarray]:
-        """Weights of all resamples, as a list of arrays of shape (resamples, n)."""
+    def chunks(self) -> Iterator[np.ndarray]:
+        """Weights of all resamples, in arrays of shape (resamples, n) that fit in memory."""
         n = self.codes.size
+        step = max(1, CHUNK // max(1, n))
         if n == 0 or self.count == 0:
-            return []
-        if self._kept is not None:
-            return [self._kept]
+            return
         rng = np.random.default_rng(self.seed)
-        step = max(1, CHUNK // n)
-        sizes = [min(step, self.count - start) for start in range(0, self.count, step)]
-        if len(sizes) == 1:
-            self._kept = self._draw(rng, self.count)
-            return [self._kept]
-        return (self._draw(rng, size) for size in sizes)  # type: ignore[return-value]
+        if self.count <= step:
+            if self._kept is None:
+                self._kept = self._draw(rng, self.count)
+            yield self._kept
+            return
+        for start in range(0, self.count, step):
+            yield self._draw(rng, min(step, self.count - start))
 
     def _draw(self, rng: np.random.Generator, size: int) -> np.ndarray:
         weights = np.zeros((size, self.codes.size))

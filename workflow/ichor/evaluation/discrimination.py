@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from ichor.evaluation.bootstrap import Resamples, weighted_average_precision
-from ichor.evaluation.intervals import CONFIDENCE, Z, Estimate, check_inputs, undefined
+from ichor.evaluation.intervals import CONFIDENCE, Estimate, check_inputs, undefined, wald
 from ichor.reasons import Reason
 
 
@@ -81,8 +81,8 @@ def auc(labels: np.ndarray, probabilities: np.ndarray) -> Estimate:
     variance = delong_variance(labels, probabilities)
     if not variance > 0:
         return Estimate(value, reason=Reason.TOO_FEW_EVENTS)
-    half = Z * math.sqrt(variance)
-    return Estimate(value, max(0.0, value - half), min(1.0, value + half))
+    interval = wald(value, math.sqrt(variance))
+    return interval._replace(low=max(0.0, interval.low), high=min(1.0, interval.high))
 
 
 def delong_paired(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> DifferenceTest:

@@ -15,7 +15,8 @@ Z = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
 class Estimate(NamedTuple):
     """A number with its 95 % interval, or the reason why number or interval is undefined.
 
-    `n` and `events` stand only where they differ from those of the rows that were evaluated (a subset, centers).
+    `n` and `events` stand only where they differ from those of the rows that were evaluated (a subset, centers). `standard_error` is on the scale
+    on which the interval is symmetric: the logarithm for O/E, else the estimate's own.
     """
 
     estimate: float
@@ -24,6 +25,7 @@ class Estimate(NamedTuple):
     reason: Reason | None = None
     n: int | None = None
     events: int | None = None
+    standard_error: float = math.nan
 
 
 def undefined(reason: Reason) -> Estimate:
@@ -58,7 +60,8 @@ def wilson(successes: int, total: int, empty: Reason = Reason.EMPTY_DENOMINATOR)
 
 def wald(estimate: float, standard_error: float) -> Estimate:
     """Estimate +- 1.96 standard errors."""
-    return Estimate(float(estimate), float(estimate - Z * standard_error), float(estimate + Z * standard_error))
+    estimate, half = float(estimate), Z * float(standard_error)
+    return Estimate(estimate, estimate - half, estimate + half, standard_error=float(standard_error))
 
 
 def check_inputs(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

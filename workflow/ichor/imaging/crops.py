@@ -32,11 +32,6 @@ class Grid:
         return cls(shape, tuple(float(spacing) for spacing in spacing_mm))
 
 
-def spacing_of(affine: np.ndarray) -> np.ndarray:
-    """Voxel spacing in mm along the three array axes of a 4 x 4 affine."""
-    return np.sqrt((np.asarray(affine, dtype=float)[:3, :3] ** 2).sum(axis=0))
-
-
 def axis_weights(n_in: int, spacing_in: float, center: float, n_out: int, spacing_out: float) -> np.ndarray:
     """Weights that resample one axis.
 

@@ -1,5 +1,6 @@
 """A small canvas for SVG figures that follow the page's light and dark colors and print sharp."""
 
+import base64
 from html import escape
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", Arial, sans-serif'
@@ -105,6 +106,18 @@ class Canvas:
         where = f' transform="rotate({_n(turn)} {_n(x)} {_n(y)})"' if turn else ""
         aim = f' text-anchor="{anchor}"' if anchor != "start" else ""
         self._add(f'<text x="{_n(x)}" y="{_n(y)}"{aim}{where}{_look(css, "")}>{escape(str(words))}</text>')
+
+    def image(self, x: float, y: float, width: float, height: float, png: bytes) -> None:
+        """PNG picture, embedded."""
+        data = base64.b64encode(png).decode("ascii")
+        self._add(
+            f'<image x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" '
+            f'href="data:image/png;base64,{data}"/>'
+        )
+
+    def letter(self, x: float, y: float, words: str) -> None:
+        """Light letter on a dark picture (side marks)."""
+        self._add(f'<text x="{_n(x)}" y="{_n(y)}" style="fill:#fff;font-size:11px">{escape(words)}</text>')
 
     def region(self, x: float, y: float, width: float, height: float, title: str) -> None:
         """Invisible rectangle that shows `title` on hovering."""

@@ -116,7 +116,8 @@ def _bones(grid: Grid, cavity_mm: Field, below_mm: Field, rng: np.random.Generat
     petrous = 2 - 0.55 * (side - 12)
     base_mm = base_mm + 9.0 * np.exp(-(((y - petrous) / 9) ** 2)) * step(side, 12, 20)
     base = np.maximum(below_mm - base_mm, outer - 1.5)
-    vault = np.maximum(outer, cavity_floor_gap(grid))
+    inner = _dome(grid, 66.0, 84.5, 78.5, 98)
+    vault = np.maximum.reduce(np.broadcast_arrays(outer, _vault_edge(grid), -1.0 - inner))
     bone = np.maximum(ramp(vault, 1.5), ramp(base, 1.5)) * (1 - ramp(cavity_mm, 1.5))
     for s in (-1, 1):
         maxilla = np.abs(ellipsoid(grid, (s * 30, 55, -68), (15.5, 18.5, 19.5))) - 1.2
@@ -128,10 +129,10 @@ def _bones(grid: Grid, cavity_mm: Field, below_mm: Field, rng: np.random.Generat
     return np.maximum.reduce([bone, atlas, jaw])
 
 
-def cavity_floor_gap(grid: Grid) -> Field:
+def _vault_edge(grid: Grid) -> Field:
     """Signed distance that keeps the vault above the face in front and above the neck behind, mm."""
     _, y, z = grid.axes
-    lowest = -66.0 + 50.0 * step(y, 18, 34)
+    lowest = -66.0 + 20.0 * step(y, -22, -8) + 30.0 * step(y, 18, 34)
     return (lowest - z).astype(np.float32)
 
 
@@ -141,7 +142,7 @@ def build_shell(grid: Grid, rng: np.random.Generator) -> Shell:
     skin = _dome(grid, 78.0, 97.0, 90.5, 150)
     skin = skin + 16.0 * step(y, -55, -90) * step(z, -45, -80)
     nose = ellipsoid(grid, (0, 94, -58), (11, 20, 22))
-    ears = np.minimum(*(ellipsoid(grid, (s * 82, -14, -38), (7, 11, 24)) for s in (-1, 1)))
+    ears = np.minimum(*(ellipsoid(grid, (s * 77, -14, -38), (7, 11, 24)) for s in (-1, 1)))
     skin = np.minimum.reduce([skin, nose, ears])
     floor = cavity_floor(grid)
     below_mm = np.abs(z - floor)

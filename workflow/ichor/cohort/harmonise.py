@@ -1,0 +1,162 @@
+"""A center's clinical table becomes rows of the patients table: our names, units, codes; a reason per lost value."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from ichor import tables
+from ichor.cohort.columns import Column, center_columns
+from ichor.cohort.records import plain, read_records
+from ichor.cohort.values import Value, convert, shown
+from ichor.errors import StudyError
+from ichor.pseudonyms import pseudonym
+from ichor.reasons import Reason
+
+HEADERS_SHOWN = 20
+
+
+def harmonise_center(
+    center: str, center_role: str, table: Path | str | None, columns: pd.DataFrame, key: bytes
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Harmonise one center's clinical table.
+
+    Parameters
+    ----------
+    center : str
+        Name of the center.
+    center_role : {"development", "external"}
+        Its role in the study.
+    table : Path, str or None
+        CSV, TSV or XLSX; None when the center brings none.
+    columns : DataFrame
+        The columns sheet, see `ichor.cohort.columns.center_columns`.
+    key : bytes
+        Key of the pseudonyms.
+
+    Returns
+    -------
+    patients : DataFrame
+        Table ``patients`` with the center's rows, sorted by pseudonym. A value that could not be used is empty.
+    status : DataFrame
+        Table ``status``: ``no_table``, ``unmapped_column``, ``unknown_code``, ``out_of_range``, ``no_patient_id``,
+        ``followup_before_baseline``, ``duplicate_patient``; details name file, row and column, never an identifier.
+
+    Raises
+    ------
+    StudyError
+        If the columns sheet is wrong, or names a column that the table does not have.
+    """
+    if table is None:
+        return tables.empty("patients"), tables.frame("status", [_status(center, "", "flagged", Reason.NO_TABLE)])
+    table = Path(table)
+    mapped = center_columns(center, columns)
+    records = read_records(table, [c.header for c in mapped], [code for c in mapped for code in c.shown_codes])
+    if records.empty:
+        empty = _status(center, "", "flagged", Reason.NO_TABLE, f"{table.name} holds no patient")
+        return tables.empty("patients"), tables.frame("status", [empty])
+    for column in mapped:
+        _check_header(table, column, list(records.columns))
+    people, status = _identify(center, table, mapped[0], records, key)
+    values = {column.name: _convert_column(center, table, column, people, status) for column in mapped[1:]}
+    rows = pd.DataFrame({"patient": people["patient"], **values}, index=people.index, dtype=object)
+    rows = _merge_duplicates(center, table, _check_times(center, table, rows, status), status)
+    rows["center"], rows["center_role"] = center, center_role
+    patients = rows.reindex(columns=tables.columns("patients")).sort_values("patient")
+    status += _unmapped(center, table, mapped, list(records.columns))
+    return tables.validate("patients", patients, f"harmonised {table.name}"), tables.frame("status", status)
+
+
+def _status(center: str, subject: str, outcome: str, reason: Reason, detail: str = "") -> dict:
+    return tables.status_row(center, subject, "harmonise", outcome, reason, detail)
+
+
+def _check_header(table: Path, column: Column, headers: list[str]) -> None:
+    count = headers.count(column.header)
+    if count > 1:
+        raise StudyError(f"{table}: {count} columns have the header {column.header!r}; {column.where} needs it once.")
+    if count == 0:
+        lower = {header.casefold(): header for header in headers}
+        close = difflib.get_close_matches(column.header.casefold(), list(lower), n=1, cutoff=0.5)
+        some = ", ".join(map(repr, headers[:HEADERS_SHOWN]))
+        hint = f"did you mean {lower[close[0]]!r}?" if close else f"it has {some}."
+        missing = f"{table} has no column {column.header!r} ({column.name})"
+        raise StudyError(f"{column.where}, column column: {missing}; {hint}")
+
+
+def _identify(
+    center: str, table: Path, column: Column, records: pd.DataFrame, key: bytes
+) -> tuple[pd.DataFrame, list[dict]]:
+    """Rows with an id, with columns ``patient`` (pseudonym) and ``_id`` (as written) added; status of the others."""
+    unnamed = records[column.header].map(lambda text: plain(text) in column.missing)
+    status = [
+        _status(
+            center, "", "set_aside", Reason.NO_PATIENT_ID, f"{table.name}, row {row}: column {column.header!r} is empty"
+        )
+        for row in records.index[unnamed]
+    ]
+    people = records[~unnamed].copy()
+    people["_id"] = people[column.header]
+    people["patient"] = [pseudonym(key, center, raw_id) for raw_id in people["_id"]]
+    return people, status
+
+
+def _convert_column(
+    center: str, table: Path, column: Column, people: pd.DataFrame, status: list[dict]
+) -> list[float | int | str | None]:
+    texts = list(people[column.header])
+    values = [convert(text, column) for text in texts]
+    written = [value for value in values if value.value is not None or value.reason]
+    understood = 2 * sum(value.value is not None for value in written) >= len(written)
+    for row, text, value in zip(people.index, texts, values, strict=True):
+        if value.reason:
+            found = _found(text, value, understood, people.at[row, "_id"])
+            detail = f"{table.name}, row {row}, column {column.header!r} ({column.name}): {found}"
+            status.append(_status(center, people.at[row, "patient"], "flagged", value.reason, detail))
+    return [value.value for value in values]
+
+
+def _found(text: str, value: Value, understood: bool, raw_id: str) -> str:
+    if value.reason == Reason.OUT_OF_RANGE:
+        return value.problem
+    return f"found {shown(text, understood=understood, patient_id=raw_id)}, {value.problem}"
+
+
+def _check_times(center: str, table: Path, rows: pd.DataFrame, status: list[dict]) -> pd.DataFrame:
+    """Empty the time of a follow-up scan that is not later than the baseline scan: one of the two must be wrong."""
+    if not {"onset_to_ct_h", "onset_to_followup_ct_h"} <= set(rows.columns):
+        return rows
+    first, second = (pd.to_numeric(rows[name]) for name in ("onset_to_ct_h", "onset_to_followup_ct_h"))
+    for row in rows.index[second <= first]:
+        times = f"follow-up scan {second[row]:g} h after onset, baseline scan {first[row]:g} h"
+        detail = f"{table.name}, row {row}: {times}"
+        status.append(_status(center, rows.at[row, "patient"], "flagged", Reason.FOLLOWUP_BEFORE_BASELINE, detail))
+    rows.loc[second <= first, "onset_to_followup_ct_h"] = None
+    return rows
+
+
+def _merge_duplicates(center: str, table: Path, rows: pd.DataFrame, status: list[dict]) -> pd.DataFrame:
+    """One row per patient: rows that agree fill each other's gaps, patients whose rows contradict are set aside."""
+    kept = [rows[~rows["patient"].duplicated(keep=False)]]
+    for patient, group in rows[rows["patient"].duplicated(keep=False)].groupby("patient"):
+        where = f"{table.name}, rows {', '.join(map(str, group.index))}"
+        different = [name for name in group.columns if group[name].nunique(dropna=True) > 1]
+        if different:
+            detail = f"{where} differ in {', '.join(different)}"
+            status.append(_status(center, str(patient), "set_aside", Reason.DUPLICATE_PATIENT, detail))
+        else:
+            detail = f"{where} agree; taken as one"
+            status.append(_status(center, str(patient), "flagged", Reason.DUPLICATE_PATIENT, detail))
+            kept.append(group.bfill().iloc[:1])
+    return pd.concat(kept).astype(object)
+
+
+def _unmapped(center: str, table: Path, mapped: list[Column], headers: Iterable[str]) -> list[dict]:
+    known = {column.header for column in mapped}
+    unused = [header[:40] for header in headers if header and header not in known]
+    if not unused:
+        return []
+    more = f" and {len(unused) - HEADERS_SHOWN} more" if len(unused) > HEADERS_SHOWN else ""
+    detail = f"{table.name}: not in the columns sheet: {', '.join(unused[:HEADERS_SHOWN])}{more}"
+    return [_status(center, "", "flagged", Reason.UNMAPPED_COLUMN, detail)]

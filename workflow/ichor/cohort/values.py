@@ -1,0 +1,118 @@
+"""One cell of a clinical table becomes a value of the dictionary, or missing with a reason."""
+
+import re
+from dataclasses import dataclass
+
+from ichor.cohort.columns import Column
+from ichor.cohort.dictionary import variables
+from ichor.cohort.records import plain
+from ichor.reasons import Reason
+
+LONGEST_SHOWN = 12
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,(\d{1,2}|\d{4,})$")  # three digits could be thousands: not guessed
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+
+
+@dataclass(frozen=True)
+class Value:
+    """A converted cell.
+
+    Attributes
+    ----------
+    value : float, int, str or None
+        In our unit and codes; None when missing.
+    reason : Reason or None
+        Why a written value is missing; None when it was converted, or when the cell says missing.
+    problem : str
+        What was expected, and for a number out of range what was found; never the text of the cell.
+    """
+
+    value: float | int | str | None
+    reason: Reason | None = None
+    problem: str = ""
+
+
+def convert(text: str, column: Column) -> Value:
+    """Convert the text of a cell into our unit and codes.
+
+    Parameters
+    ----------
+    text : str
+        The cell.
+    column : Column
+        Its row of the columns sheet, for a variable of the dictionary.
+
+    Returns
+    -------
+    Value
+        With reason ``unknown_code`` if the text is neither a code nor, for numbers, a number; with ``out_of_range`` if
+        it is a number outside the dictionary's range or no whole number where one is needed. A number is rounded to
+        6 decimals after its unit was changed.
+    """
+    variable = variables()[column.name]
+    code = plain(text)
+    if code in column.missing:
+        return Value(None)
+    allowed = [str(value) for value in variable.values]
+    if code in column.codes:
+        written, factor = column.codes[code], 1.0
+    elif allowed:
+        if column.codes or code not in allowed:
+            return Value(None, Reason.UNKNOWN_CODE, f"expected {', '.join(column.shown_codes or allowed)}")
+        written, factor = code, 1.0
+    else:
+        written, factor = text.strip(), column.factor
+    if variable.kind == "string":
+        return Value(written)
+    return _number(written, factor, column)
+
+
+def _number(written: str, factor: float, column: Column) -> Value:
+    variable = variables()[column.name]
+    if DECIMAL_COMMA.match(written):
+        written = written.replace(",", ".")
+    if not NUMBER.match(written):
+        codes = f" or {', '.join(column.shown_codes)}" if column.shown_codes else ""
+        unit = f" in {column.unit}" if column.unit else ""
+        return Value(None, Reason.UNKNOWN_CODE, f"expected a number{unit}{codes}")
+    value = round(float(written) * factor, 6)
+    low = variable.minimum if variable.minimum is not None else float("-inf")
+    high = variable.maximum if variable.maximum is not None else float("inf")
+    whole = variable.kind != "integer" or value.is_integer()
+    if variable.values and value not in variable.values or not low <= value <= high or not whole:
+        converted = "" if factor == 1.0 else f" = {value:g} {variable.unit}"
+        return Value(None, Reason.OUT_OF_RANGE, f"found {_short(written)}{converted}, expected {variable.allowed}")
+    return Value(int(value) if variable.kind == "integer" else value)
+
+
+def _short(number: str) -> str:
+    return number if len(re.sub(r"\D", "", number)) < 6 else "a number of 6 or more digits"
+
+
+def shown(text: str, *, understood: bool, patient_id: str) -> str:
+    """A cell's text for a status table that others read: only if it cannot identify the patient.
+
+    Parameters
+    ----------
+    text : str
+        The cell.
+    understood : bool
+        Whether at least half of the column's cells were converted. If not, the sheet may point at the wrong column,
+        of names for example, and nothing longer than one character is shown.
+    patient_id : str
+        The patient's id as the center writes it.
+
+    Returns
+    -------
+    str
+        The text in quotation marks, or its length in words. Dates, numbers of 6 or more digits, texts of more than
+        12 characters and the patient's id are never shown.
+    """
+    text = text.strip()
+    digits = re.sub(r"\D", "", text)
+    looks_dated = bool(re.search(r"\d{1,4}[-/.年]\d{1,2}([-/.月]\d|月)", text))
+    personal = patient_id.strip().casefold()
+    identifying = looks_dated or len(digits) >= 6 or bool(personal) and personal in text.casefold()
+    if identifying or len(text) > (LONGEST_SHOWN if understood else 1):
+        return f"a text of {len(text)} characters"
+    return f'"{text}"'

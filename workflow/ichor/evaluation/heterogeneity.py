@@ -1,0 +1,138 @@
+"""Random-effects summary over centers: what to expect on average, and in a center not seen.
+
+Scales after Snell et al., Stat Methods Med Res 2018;27:3505-3522: logit of the AUC, log of O/E, intercept and slope as
+they are.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy import optimize, stats
+
+from ichor.evaluation.intervals import CONFIDENCE, Estimate, undefined
+from ichor.reasons import Reason
+
+SCALES = {"auc": "logit", "observed_expected": "log", "calibration_intercept": "none", "calibration_slope": "none"}
+
+
+class RandomEffects(NamedTuple):
+    """Random-effects model of `k` centers on the scale of analysis; `df` = k - 1."""
+
+    mean: float
+    standard_error: float
+    tau2: float
+    low: float
+    high: float
+    prediction_low: float
+    prediction_high: float
+    df: int
+    k: int
+
+
+def random_effects(effects: np.ndarray, variances: np.ndarray) -> RandomEffects:
+    """Between-center variance by REML, interval by Knapp-Hartung, prediction interval with k - 1 degrees of freedom.
+
+    The numbers are those of ``metafor::rma(test="knha")`` and ``predict()`` of metafor 3.8.1: the Knapp-Hartung
+    variance is not bounded below, and the prediction interval is mean +- t(k - 1) sqrt(se^2 + tau^2).
+
+    Parameters
+    ----------
+    effects, variances : array, shape (k,)
+        Estimate of each center and its variance (> 0), k >= 2.
+    """
+    effects, variances = np.asarray(effects, dtype=np.float64), np.asarray(variances, dtype=np.float64)
+    if effects.size < 2 or effects.shape != variances.shape or not (variances > 0).all():
+        raise ValueError("random effects need two centers or more, each with an estimate and a variance above 0")
+    tau2 = _reml(effects, variances)
+    weights = 1 / (variances + tau2)
+    mean = float(weights @ effects / weights.sum())
+    df = effects.size - 1
+    error = math.sqrt(float(weights @ (effects - mean) ** 2) / df / weights.sum())
+    quantile = float(stats.t.ppf(0.5 + CONFIDENCE / 2, df))
+    half, spread = quantile * error, quantile * math.sqrt(error**2 + tau2)
+    return RandomEffects(
+        mean, error, tau2, mean - half, mean + half, mean - spread, mean + spread, df, int(effects.size)
+    )
+
+
+def _reml(effects: np.ndarray, variances: np.ndarray) -> float:
+    """Between-center variance that maximises the restricted likelihood, 0 or more.
+
+    Viechtbauer, J Educ Behav Stat 2005;30:261-293. The likelihood can have more than one hump, so the best point of a
+    grid is refined between its neighbours.
+    """
+
+    def negative(tau2: float) -> float:
+        weights = 1 / (variances + tau2)
+        mean = weights @ effects / weights.sum()
+        return 0.5 * float(
+            np.log(variances + tau2).sum() + math.log(weights.sum()) + weights @ (effects - mean) ** 2
+        )
+
+    largest = 10 * float(np.var(effects, ddof=1)) + 10 * float(variances.mean())
+    grid = np.r_[0.0, np.geomspace(largest * 1e-8, largest, 200)]
+    best = int(np.argmin([negative(value) for value in grid]))
+    if best == 0:
+        return 0.0
+    # The slope of the likelihood has a sharper zero than the likelihood has a top.
+    left, right = grid[best - 1], grid[min(best + 1, grid.size - 1)]
+
+    def slope(tau2: float) -> float:
+        weights = 1 / (variances + tau2)
+        mean = weights @ effects / weights.sum()
+        return float(weights.sum() - weights @ weights / weights.sum() - weights**2 @ (effects - mean) ** 2)
+
+    if slope(left) < 0 < slope(right):
+        return float(optimize.brentq(slope, left, right, xtol=1e-14))
+    return float(optimize.minimize_scalar(negative, bounds=(left, right), method="bounded").x)
+
+
+def pool(quantity: str, estimates: list[Estimate]) -> dict[str, Estimate]:
+    """Pool one quantity over centers.
+
+    Parameters
+    ----------
+    quantity : str
+        A key of `SCALES`.
+    estimates : list of Estimate
+        One per center, with its standard error; the AUC's is brought to the logit scale by the delta method,
+        var / (AUC (1 - AUC))^2. Centers without either are left out and the result says so (`CENTERS_LEFT_OUT`);
+        `n` is the number of centers that were pooled.
+
+    Returns
+    -------
+    dict
+        ``pooled``: the mean with its Knapp-Hartung interval; ``next``: the mean with its prediction interval;
+        ``tau2``: the between-center variance on the scale of analysis. All missing with `TOO_FEW_CENTERS` when fewer
+        than two centers have an estimate.
+    """
+    usable = [effect for effect in (_effect(quantity, value) for value in estimates) if effect is not None]
+    if len(usable) < 2:
+        missing = undefined(Reason.TOO_FEW_CENTERS)._replace(n=len(usable))
+        return {"pooled": missing, "next": missing, "tau2": missing}
+    result = random_effects(*np.array(usable).T)
+    back = {"logit": _expit, "log": math.exp, "none": float}[SCALES[quantity]]
+    note = {"reason": Reason.CENTERS_LEFT_OUT if len(usable) < len(estimates) else None, "n": len(usable)}
+    mean = back(result.mean)
+    return {
+        "pooled": Estimate(mean, back(result.low), back(result.high), **note),
+        "next": Estimate(mean, back(result.prediction_low), back(result.prediction_high), **note),
+        "tau2": Estimate(result.tau2, **note),
+    }
+
+
+def _effect(quantity: str, value: Estimate) -> tuple[float, float] | None:
+    """Estimate and variance of a center on the scale of analysis, or None when it has no standard error."""
+    if not (math.isfinite(value.estimate) and value.standard_error > 0):
+        return None
+    if SCALES[quantity] == "log":
+        return math.log(value.estimate), value.standard_error**2
+    if SCALES[quantity] == "logit":
+        spread = value.estimate * (1 - value.estimate)
+        return math.log(value.estimate / (1 - value.estimate)), (value.standard_error / spread) ** 2
+    return value.estimate, value.standard_error**2
+
+
+def _expit(value: float) -> float:
+    return 1 / (1 + math.exp(-value)) if value > -700 else 0.0

@@ -1,0 +1,74 @@
+"""Three-dimensional DenseNet of MONAI on the whole head.
+
+Huang et al., CVPR 2017; in three dimensions for outcome after ICH by Chen et al., Eur J Radiol 2023, and Cobo et al.,
+MLMI 2024. DenseNet-121 is init_features 64, growth_rate 32, blocks [6, 12, 24, 16].
+"""
+
+from monai.networks.nets.densenet import DenseNet
+from torch import nn
+
+from ichor.errors import StudyError
+
+FAMILY = "network"
+SPEC = {
+    "init_features": 8,  # channels after the first convolution
+    "growth_rate": 8,  # channels that each layer adds
+    "blocks": [2, 2, 2, 2],  # layers per block
+    "bottleneck": 4,  # width of a layer's 1x1x1 convolution in growth rates
+    "dropout": 0.1,
+    "norm": "batch",  # batch | instance | group
+    "input": {
+        "view": "head",
+        "size_mm": [160.0, 192.0, 160.0],
+        "spacing_mm": [4.0, 4.0, 5.0],
+        "windows_hu": [[0.0, 100.0]],
+        "mask_labels": [],
+    },
+    "training": {"class_weights": "none"},
+}
+
+_MINIMUM_VOXELS = 32
+"""Five halvings need 32 voxels on each axis; fewer leave nothing to pool (MONAI 1.6.1)."""
+
+
+def build(spec: dict, channels: int, shape: tuple[int, int, int], outputs: int = 1) -> nn.Module:
+    """Build a DenseNet; it takes any grid of at least 32 voxels per axis.
+
+    Parameters
+    ----------
+    spec : dict
+        Complete settings of the kind.
+    channels : int
+        Image channels: windows and mask labels.
+    shape : tuple of int
+        Voxels along x, y, z.
+    outputs : int
+        Logits per image.
+
+    Returns
+    -------
+    torch.nn.Module
+        Maps ``(batch, channels, x, y, z)`` in [0, 1] to logits ``(batch, outputs)``, unbounded.
+
+    Raises
+    ------
+    ichor.errors.StudyError
+        If an axis has fewer than 32 voxels, or the norm is unknown.
+    """
+    if min(shape) < _MINIMUM_VOXELS:
+        raise StudyError(f"densenet: a grid of {list(shape)} voxels is too small, each axis needs {_MINIMUM_VOXELS}; "
+                         "make input.size_mm larger or input.spacing_mm finer")
+    norms = {"batch": "batch", "instance": ("instance", {"affine": True}), "group": ("group", {"num_groups": 4})}
+    if spec["norm"] not in norms:
+        raise StudyError(f"densenet: norm: found {spec['norm']!r}; write {', '.join(norms)}")
+    return DenseNet(
+        spatial_dims=3,
+        in_channels=channels,
+        out_channels=outputs,
+        init_features=spec["init_features"],
+        growth_rate=spec["growth_rate"],
+        block_config=tuple(spec["blocks"]),
+        bn_size=spec["bottleneck"],
+        dropout_prob=spec["dropout"],
+        norm=norms[spec["norm"]],
+    )

@@ -1,0 +1,156 @@
+"""Metrics arranged for reading: by task, by scheme of validation, by who the test patients are, by model."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ichor.report import names, numbers
+from ichor.report.palette import Look
+
+SCHEMES = {
+    "external": (
+        "External centers",
+        "Trained on the development centers, tested on patients of centers that took no part in development.",
+    ),
+    "loco": (
+        "Leave one center out",
+        "Each development center in turn is left out of everything that is learned, and tested on.",
+    ),
+    "cv": (
+        "Cross-validation",
+        "Patients of the development centers, in folds: the test patients come from centers the model has seen.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Test patients that share a row group: where they come from, and the rows of the metrics table."""
+
+    heading: str
+    split: str
+    center: str
+    rows: pd.DataFrame
+
+    @property
+    def size(self) -> str:
+        """Patients and events, or centers, in words."""
+        n, events = self.rows["n"].max(), self.rows["events"].max()
+        if self.center in ("pooled", "next"):
+            return f"{numbers.count(n)} centers"
+        return f"{numbers.count(n)} patients, {numbers.count(events)} events"
+
+
+def scheme(split: str) -> str:
+    """Scheme of validation that a split belongs to."""
+    return split.partition("-")[0]
+
+
+def schemes(frame: pd.DataFrame) -> list[str]:
+    """Schemes in a table with a column ``split``, external first."""
+    found = {scheme(s) for s in frame["split"].unique()}
+    return sorted(found, key=names.split_order)
+
+
+def describe(name: str) -> tuple[str, str]:
+    """Heading and explanation of a scheme."""
+    return SCHEMES.get(name, (names.split(name), ""))
+
+
+def questions(metrics: pd.DataFrame) -> list[tuple[str, str]]:
+    """(task, target) pairs in the order of the tasks."""
+    pairs = list(dict.fromkeys(zip(metrics["task"], metrics["target"], strict=True)))
+    order = list(names.TASKS)
+    return sorted(pairs, key=lambda pair: (order.index(pair[0]) if pair[0] in order else len(order), *pair))
+
+
+def groups(metrics: pd.DataFrame, name: str) -> list[Group]:
+    """Row groups of one scheme of one task and target.
+
+    A scheme with one split is shown by center. A scheme of several splits is shown by split, all rows of a split
+    together; means over its centers come from rows whose split is the scheme itself.
+    """
+    own = metrics[metrics["split"].map(scheme) == name]
+    several = own["split"].nunique() > 1
+    out = []
+    for split in sorted(own["split"].unique(), key=lambda s: (s == name and several, names.split_order(s))):
+        of_split = own[own["split"] == split]
+        centers = sorted(of_split["center"].unique(), key=names.center_order)
+        if several and split != name:
+            centers = [c for c in centers if c == "all"] or centers[:1]
+        for center in centers:
+            heading = names.split(split) if several and split != name else names.center(center)
+            out.append(Group(heading, split, center, of_split[of_split["center"] == center]))
+    return out
+
+
+def cell(rows: pd.DataFrame, quantity: str, notes: numbers.Footnotes) -> dict:
+    """One cell of a table: estimate and interval as text, or the reason why there is none."""
+    found = rows[rows["quantity"] == quantity]
+    if found.empty:
+        return {"kind": "absent"}
+    row, digits = found.iloc[0], names.quantity(quantity).digits
+    if numbers.missing(row["estimate"]) and numbers.missing(row["low"]):
+        return {"kind": "missing", **notes.mark(row["reason"])}
+    out = {
+        "kind": "value",
+        "estimate": numbers.plain(row["estimate"], digits),
+        "interval": numbers.interval(row["low"], row["high"], digits),
+    }
+    unexplained = not out["interval"] and quantity != "threshold"
+    if numbers.missing(row["estimate"]) or (unexplained and not numbers.missing(row["reason"])):
+        out["note"] = notes.mark(row["reason"])
+    return out
+
+
+def table(row_groups: list[Group], looks: dict[tuple[str, str], Look], quantities: tuple[str, ...]) -> dict | None:
+    """A table with one row per group and model and one column per quantity; None when it would be empty."""
+    present = {q for group in row_groups for q in group.rows["quantity"].unique()}
+    columns = [q for q in quantities if q in present]
+    if not columns:
+        return None
+    notes = numbers.Footnotes()
+    bodies = []
+    for group in row_groups:
+        rows = []
+        for (task, model), look in looks.items():
+            own = group.rows[(group.rows["task"] == task) & (group.rows["model"] == model)]
+            if len(own) and own["quantity"].isin(columns).any():
+                rows.append({"look": look, "cells": [cell(own, q, notes) for q in columns]})
+        if rows:
+            bodies.append({"heading": group.heading, "size": group.size, "rows": rows})
+    if not bodies:
+        return None
+    return {"columns": [names.quantity(q) for q in columns], "bodies": bodies, "notes": notes}
+
+
+def further(row_groups: list[Group]) -> tuple[str, ...]:
+    """Quantities that the two main tables do not show, in order of appearance."""
+    shown = {*names.RANKING, *names.DECIDING}
+    found = dict.fromkeys(q for group in row_groups for q in group.rows["quantity"] if q not in shown)
+    return tuple(found)
+
+
+def comparisons(frame: pd.DataFrame, looks: dict[tuple[str, str], Look]) -> dict | None:
+    """Table of paired comparisons of one task and target; None without rows."""
+    if frame.empty:
+        return None
+    notes = numbers.Footnotes()
+    keys = list(zip(frame["split"].map(names.split_order), frame["center"].map(names.center_order), strict=True))
+    order = sorted(range(len(frame)), key=lambda i: (*keys[i], i))
+    rows = []
+    for row in frame.iloc[order].itertuples():
+        values = {"estimate": row.difference, "low": row.low, "high": row.high, "reason": row.reason, "quantity": "difference"}
+        pair = [looks.get((row.task, m)) for m in (row.model_a, row.model_b)]
+        rows.append(
+            {
+                "where": names.split(row.split) + ("" if row.center == "all" else f", {names.center(row.center)}"),
+                "a": pair[0].label if pair[0] else names.words(row.model_a),
+                "b": pair[1].label if pair[1] else names.words(row.model_b),
+                "test": names.words(row.test),
+                "difference": cell(pd.DataFrame([values]), "difference", notes),
+                "p": numbers.p_value(row.p),
+                "size": f"{numbers.count(row.n)} / {numbers.count(row.events)}",
+            }
+        )
+    return {"rows": rows, "notes": notes}

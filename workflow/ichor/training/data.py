@@ -1,0 +1,214 @@
+"""Rows of the cohort table to arrays: read once, resampled to the model's grid, kept in memory, windowed per batch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+
+from ichor.errors import StudyError
+from ichor.imaging import augment, crops, geometry, intensity
+from ichor.progress import track
+from ichor.reasons import Reason
+
+MASK_LABELS = {"iph": 1, "ivh": 2}
+"""Labels of predicted masks that can be channels."""
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a network reads of a scan: view, grid, windows and mask channels.
+
+    Attributes
+    ----------
+    view : str
+        ``"crop"``, centred on the largest part of the hematoma, or ``"head"``, centred on the head.
+    grid : ichor.imaging.crops.Grid
+        Voxels and spacing.
+    windows_hu : tuple of tuple of float
+        One image channel per window.
+    mask_labels : tuple of str
+        One channel per label of the predicted mask.
+    """
+
+    view: str
+    grid: crops.Grid
+    windows_hu: tuple[tuple[float, float], ...]
+    mask_labels: tuple[str, ...]
+
+    @classmethod
+    def from_settings(cls, settings: dict) -> "InputSpec":
+        """Read the ``input`` settings of a network.
+
+        Raises
+        ------
+        ichor.errors.StudyError
+            On an unknown view or mask label, or no channel at all.
+        """
+        view, labels = settings["view"], tuple(settings["mask_labels"])
+        if view not in ("crop", "head"):
+            raise StudyError(f"input.view: found {view!r}; write crop or head")
+        unknown = [label for label in labels if label not in MASK_LABELS]
+        if unknown:
+            raise StudyError(f"input.mask_labels: unknown {', '.join(unknown)}; there are {', '.join(MASK_LABELS)}")
+        windows = tuple(intensity.check_window(window) for window in settings["windows_hu"])
+        if not windows and not labels:
+            raise StudyError("input: neither windows_hu nor mask_labels name a channel; write at least one window")
+        return cls(view, crops.Grid.from_size(settings["size_mm"], settings["spacing_mm"]), windows, labels)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of the network's input."""
+        return len(self.windows_hu) + len(self.mask_labels)
+
+    @property
+    def needs_mask(self) -> bool:
+        """Whether a scan without mask cannot be read."""
+        return self.view == "crop" or bool(self.mask_labels)
+
+
+@dataclass
+class Views:
+    """Scans on the grid, kept small: HU as int16, masks as shares of 255.
+
+    Attributes
+    ----------
+    image_hu : numpy.ndarray
+        int16 ``(n, x, y, z)``.
+    masks : numpy.ndarray
+        uint8 ``(n, labels, x, y, z)``.
+    """
+
+    image_hu: np.ndarray
+    masks: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.image_hu)
+
+
+class UnusableScanError(Exception):
+    """A scan that cannot become a view; carries the reason code and what was found."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def load_views(rows: pd.DataFrame, spec: InputSpec, description: str) -> tuple[Views, pd.DataFrame]:
+    """Read the scans of some cohort rows.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        With columns ``image`` and ``mask``, paths relative to the working directory, empty where there is none.
+    spec : InputSpec
+        View and grid.
+    description : str
+        What the progress line calls it.
+
+    Returns
+    -------
+    views : Views
+        Of the usable rows, in their order.
+    outcome : pandas.DataFrame
+        One line per row, same index: ``usable`` (bool), ``reason`` and ``detail`` (empty if usable).
+    """
+    images, masks, outcomes = [], [], []
+    for row in track(rows.itertuples(), description, total=len(rows)):
+        try:
+            image, mask = _read_view(row.image, row.mask, spec)
+        except UnusableScanError as unusable:
+            outcomes.append((False, str(unusable.reason), unusable.detail))
+            continue
+        images.append(image)
+        masks.append(mask)
+        outcomes.append((True, "", ""))
+    outcome = pd.DataFrame(outcomes, index=rows.index, columns=["usable", "reason", "detail"])
+    shape, n_labels = spec.grid.shape, len(spec.mask_labels)
+    if not images:
+        return Views(np.empty((0, *shape), np.int16), np.empty((0, n_labels, *shape), np.uint8)), outcome
+    return Views(np.stack(images), np.stack(masks)), outcome
+
+
+def view_of(
+    image_hu: np.ndarray, labels: np.ndarray | None, spacing_mm: np.ndarray, spec: InputSpec
+) -> tuple[np.ndarray, np.ndarray]:
+    """Resample one scan and its mask to the grid.
+
+    Parameters
+    ----------
+    image_hu : numpy.ndarray
+        ``(x, y, z)`` in HU, closest canonical orientation.
+    labels : numpy.ndarray or None
+        Labels of the same shape (1 parenchymal, 2 ventricular blood).
+    spacing_mm : array of 3
+        Voxel spacing.
+    spec : InputSpec
+        View and grid.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        int16 HU of the grid's shape; uint8 ``(labels, x, y, z)``, 255 where the label fills the voxel.
+
+    Raises
+    ------
+    UnusableScanError
+        If the crop has no hematoma to be centred on.
+    """
+    if spec.view == "crop":
+        center = crops.hematoma_center(labels == MASK_LABELS["iph"])
+        if center is None:
+            raise UnusableScanError(Reason.EMPTY_MASK, "the mask holds no parenchymal hemorrhage to centre the crop on")
+    else:
+        center = crops.head_center(image_hu, spacing_mm)
+    view = crops.resample_to_grid(image_hu, spacing_mm, center, spec.grid, fill=crops.AIR_HU)
+    masks = np.empty((len(spec.mask_labels), *spec.grid.shape), dtype=np.uint8)
+    for index, label in enumerate(spec.mask_labels):
+        share = crops.resample_to_grid(labels == MASK_LABELS[label], spacing_mm, center, spec.grid)
+        masks[index] = np.rint(share * 255)
+    return np.clip(np.rint(view), -1024, 3071).astype(np.int16), masks
+
+
+def channels_of(
+    image_hu: np.ndarray, masks: np.ndarray, spec: InputSpec, change: augment.Change | None = None
+) -> np.ndarray:
+    """Channels that a network reads, float32 ``(channels, x, y, z)`` in [0, 1]: the windows, then the masks.
+
+    ``change``, if given, is applied: its geometry to HU and masks alike, its intensity to the windows only.
+    """
+    made = np.empty((spec.channels, *spec.grid.shape), dtype=np.float32)
+    n_windows = len(spec.windows_hu)
+    if change is None:
+        made[:n_windows] = intensity.window_channels(image_hu, spec.windows_hu)
+        np.multiply(masks, np.float32(1 / 255), out=made[n_windows:])
+        return made
+    spacing = spec.grid.spacing_mm
+    moved = augment.change_geometry(image_hu, change, spacing, fill=crops.AIR_HU)
+    made[:n_windows] = augment.change_intensity(intensity.window_channels(moved, spec.windows_hu), change)
+    for index, mask in enumerate(masks):
+        made[n_windows + index] = augment.change_geometry(mask, change, spacing, fill=0.0) * np.float32(1 / 255)
+    return made
+
+
+def _read_view(image_path: object, mask_path: object, spec: InputSpec) -> tuple[np.ndarray, np.ndarray]:
+    image_hu, affine = _read(image_path, Reason.NO_SCAN, "no accepted baseline scan")
+    labels = None
+    if spec.needs_mask:
+        labels, mask_affine = _read(mask_path, Reason.SEGMENTATION_FAILED, "no predicted mask")
+        if labels.shape != image_hu.shape or not np.allclose(affine, mask_affine, atol=1e-2):
+            raise UnusableScanError(Reason.SEGMENTATION_FAILED, "the mask's grid is not the scan's")
+    return view_of(image_hu, labels, geometry.spacing_mm(affine), spec)
+
+
+def _read(path: object, absent: Reason, message: str) -> tuple[np.ndarray, np.ndarray]:
+    """Array and affine of a NIfTI file in closest canonical orientation."""
+    if not isinstance(path, (str, Path)) or not str(path):
+        raise UnusableScanError(absent, message)
+    try:
+        image = nib.as_closest_canonical(nib.load(path))
+        return np.asanyarray(image.dataobj), image.affine
+    except (OSError, EOFError, nib.filebasedimages.ImageFileError) as error:
+        raise UnusableScanError(Reason.UNREADABLE_FILE, f"NIfTI could not be read: {type(error).__name__}") from error
