@@ -1,5 +1,11 @@
 # Raw DICOM or NIfTI of each center to one accepted scan per patient and time point.
 
+READING_LIMITS = dict(
+    header_seconds=config["ingest"]["file_timeout_s"],
+    convert_seconds=config["ingest"]["conversion_timeout_s"],
+    convert_memory_mb=int(1024 * config["ingest"]["memory_limit_gb"]),
+)
+
 
 def source_folder(wildcards):
     """The center's folder as an input when the workflow makes it itself; other folders are watched by their listing."""
@@ -37,7 +43,7 @@ rule index_center:
     params:
         center=lambda wildcards: CENTERS.loc[wildcards.center].to_dict(),
         listing=listing,
-        ingest=lambda wildcards: {key: config["ingest"][key] for key in ("file_timeout_s", "memory_limit_gb")},
+        limits=READING_LIMITS,
         key_file=KEY_FILE,
         code=code_of("index_center"),
     script:
@@ -76,10 +82,11 @@ rule select_center:
     conda:
         "../../envs/ichor.yaml"
     params:
-        ingest=lambda wildcards: {
-            key: config["ingest"][key] for key in ("minimum_slices", "minimum_extent_mm", "followup_h")
-        },
-        key_file=KEY_FILE,
+        rules=dict(
+            min_slices=config["ingest"]["minimum_slices"],
+            min_coverage_mm=config["ingest"]["minimum_coverage_mm"],
+            followup_h=config["ingest"]["followup_h"],
+        ),
         code=code_of("select_center"),
     script:
         "../scripts/select_center.py"
@@ -106,9 +113,8 @@ rule convert_shard:
         masks=center_value("masks"),
         mask_pattern=center_value("mask_pattern"),
         mask_labels=center_value("mask_labels"),
-        ingest=lambda wildcards: {
-            key: config["ingest"][key] for key in ("minimum_extent_mm", "file_timeout_s", "memory_limit_gb")
-        },
+        limits=READING_LIMITS,
+        minimum_coverage_mm=config["ingest"]["minimum_coverage_mm"],
         key_file=KEY_FILE,
         code=code_of("convert_shard"),
     script:

@@ -1,4 +1,4 @@
-"""Bring centers, scans, masks and splits together: merged scans and patients, and the cohort of a split."""
+"""Bring the centers together: merged scans, merged patients, and the cohort of each split."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,12 +6,140 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from ichor import tables
+from ichor.cohort.duplicates import doubtful_identities, refuse
 from ichor.cohort.expansion import Definition, definition
 from ichor.cohort.labels import ExpansionLabel, ScanPair, label_expansion, label_outcome
 from ichor.errors import StudyError
 from ichor.reasons import Reason
 
 VOLUMES = ("iph_ml", "ivh_ml", "reference_iph_ml", "reference_ivh_ml")
+POLICIES = ("stop", "set_aside")
+
+
+def merge_scans(frames: Sequence[pd.DataFrame], *, on_duplicate: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Put the scans of all centers below each other and look for identities that cannot be right.
+
+    Parameters
+    ----------
+    frames : sequence of DataFrame
+        Tables ``scans`` of centers or shards.
+    on_duplicate : {"stop", "set_aside"}
+        What to do when two patients have the same scan (by ``voxel_sha256``) or one patient stands in two centers:
+        stop the run, or set aside every scan of the patients concerned, because nobody can say whose scan it is.
+
+    Returns
+    -------
+    scans : DataFrame
+        Table ``scans``, sorted by center, patient and time point.
+    status : DataFrame
+        Table ``status``: ``two_patients_one_scan``, ``two_centers_one_patient``; ``followup_is_baseline`` for a
+        follow-up scan that repeats the patient's baseline scan (it alone is set aside, whatever the policy).
+
+    Raises
+    ------
+    StudyError
+        If the policy is to stop and there is a duplicate (names pseudonyms and centers), or a patient has two scans of
+        one time point.
+    """
+    if on_duplicate not in POLICIES:
+        raise StudyError(f"config key ingest.duplicates: found {on_duplicate!r}, expected stop or set_aside.")
+    frames = [frame for frame in frames if len(frame)]
+    scans = pd.concat(frames, ignore_index=True) if frames else tables.empty("scans")
+    scans = scans.sort_values(["center", "patient", "time_point"], ignore_index=True)
+    _check_one_per_time_point(scans)
+    found = doubtful_identities(scans)
+    if found and on_duplicate == "stop":
+        refuse(found)
+    status = [
+        tables.status_row(center, patient, "merge", "set_aside", reason, detail)
+        for reason, detail, people in found
+        for center, patient in people
+    ]
+    doubtful = {person for _, _, people in found for person in people}
+    scans = scans[[person not in doubtful for person in zip(scans["center"], scans["patient"], strict=True)]]
+    repeated = scans.duplicated(["center", "patient", "voxel_sha256"]) & scans["voxel_sha256"].notna()
+    status += [
+        tables.status_row(row.center, row.patient, "merge", "set_aside", Reason.FOLLOWUP_IS_BASELINE)
+        for row in scans[repeated].itertuples()
+    ]
+    return tables.validate("scans", scans[~repeated], "merged scans"), tables.frame("status", status)
+
+
+def _check_one_per_time_point(scans: pd.DataFrame) -> None:
+    twice = scans[scans.duplicated(["center", "patient", "time_point"])]
+    if len(twice):
+        one = twice.iloc[0]
+        raise StudyError(f"center {one.center}: patient {one.patient} has two scans of time point {one.time_point}.")
+
+
+def merge_patients(
+    frames: Sequence[pd.DataFrame], scans: pd.DataFrame, *, roles: Mapping[str, str] | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Put the patients of all centers below each other; every patient with a scan has a row.
+
+    Parameters
+    ----------
+    frames : sequence of DataFrame
+        Tables ``patients`` of the centers, as harmonised.
+    scans : DataFrame
+        Merged table ``scans``.
+    roles : mapping, optional
+        Center -> role, from the centers sheet; needed for a center without clinical table.
+
+    Returns
+    -------
+    patients : DataFrame
+        Table ``patients``, sorted by center and patient. A patient with a scan but without clinical record has empty
+        variables.
+    status : DataFrame
+        Table ``status``: ``no_scan`` (set aside: no accepted baseline scan) and ``no_record`` (flagged).
+
+    Raises
+    ------
+    StudyError
+        If a patient stands in two centers, or a center's role is not known.
+    """
+    frames = [frame for frame in frames if len(frame)]
+    patients = pd.concat(frames, ignore_index=True) if frames else tables.empty("patients")
+    twice = patients[patients["patient"].duplicated()]
+    if len(twice):
+        one = twice["patient"].iloc[0]
+        centers = ", ".join(patients.loc[patients["patient"] == one, "center"])
+        raise StudyError(f"patient {one} stands twice in the clinical tables (centers {centers}); keep one row.")
+    known = dict(zip(patients["center"], patients["center_role"], strict=True)) | dict(roles or {})
+    scanned = scans[["center", "patient"]].drop_duplicates()
+    unrecorded = scanned[~scanned["patient"].isin(patients["patient"])]
+    without_role = unrecorded[~unrecorded["center"].isin(list(known))]
+    if len(without_role):
+        raise StudyError(f"center {without_role['center'].iloc[0]} has scans, but no role in the centers sheet.")
+    added = tables.frame(
+        "patients", [row | {"center_role": known[row["center"]]} for row in unrecorded.to_dict("records")]
+    )
+    everyone = pd.concat([part for part in (patients, added) if len(part)] or [patients], ignore_index=True)
+    everyone = everyone.sort_values(["center", "patient"], ignore_index=True)
+    status = _without_scan(patients, scans)
+    status += [
+        tables.status_row(center, patient, "merge", "flagged", Reason.NO_RECORD)
+        for center, patient in zip(unrecorded["center"], unrecorded["patient"], strict=True)
+    ]
+    return tables.validate("patients", everyone, "merged patients"), tables.frame("status", status)
+
+
+def _without_scan(patients: pd.DataFrame, scans: pd.DataFrame) -> list[dict]:
+    baseline = set(scans.loc[scans["time_point"] == "baseline", "patient"])
+    only_followup = set(scans["patient"]) - baseline
+    return [
+        tables.status_row(
+            center,
+            patient,
+            "merge",
+            "set_aside",
+            Reason.NO_SCAN,
+            "a follow-up scan only" if patient in only_followup else "",
+        )
+        for center, patient in zip(patients["center"], patients["patient"], strict=True)
+        if patient not in baseline
+    ]
 
 
 def assemble_cohort(

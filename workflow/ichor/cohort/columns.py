@@ -9,6 +9,7 @@ from ichor.cohort.dictionary import Variable, unit_factor, variables
 from ichor.cohort.records import plain
 from ichor.errors import StudyError
 
+SHEET = "columns sheet (config key columns)"
 ALWAYS_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", ".", "#n/a"})
 
 
@@ -54,24 +55,23 @@ def center_columns(center: str, sheet: pd.DataFrame) -> list[Column]:
     center : str
         Name of the center.
     sheet : DataFrame
-        Columns sheet (``center variable column unit codes missing``), whole or filtered; its index counts the rows of
-        the file from 0, header not counted. ``sheet.attrs["source"]`` is named in messages when it is set.
+        Columns sheet (``center variable column unit codes missing``), whole or the center's rows. Messages name a row
+        by its center and variable, so that they do not depend on other centers' rows.
 
     Raises
     ------
     StudyError
         If a variable, unit or code is unknown, a variable is mapped twice, or ``patient`` is not mapped.
     """
-    source = sheet.attrs.get("source", "columns sheet (config key columns)")
     mapped: dict[str, Column] = {}
-    for number, row in sheet[sheet["center"] == center].iterrows():
-        column = _column(f"{source}, row {int(number) + 2} (center {center})", row)
+    for _, row in sheet[sheet["center"] == center].iterrows():
+        column = _column(f"{SHEET}, row of center {center} and variable {_text(row, 'variable')}", row)
         if column.name in mapped:
-            raise StudyError(f"{column.where}: {column.name} is mapped twice, also in {mapped[column.name].where}.")
+            raise StudyError(f"{column.where}: mapped twice, to {mapped[column.name].header!r} and {column.header!r}.")
         mapped[column.name] = column
     if "patient" not in mapped:
         raise StudyError(
-            f"{source}: center {center} brings a table, but no row says which column is its patient id. "
+            f"{SHEET}: center {center} brings a table, but no row says which column is its patient id. "
             f"Write a row with center {center}, variable patient and the column's header."
         )
     return [mapped.pop("patient"), *mapped.values()]
@@ -107,7 +107,8 @@ def _codes(where: str, variable: Variable, text: str) -> dict[str, str]:
         allowed = [str(one) for one in variable.values]
         if allowed and value not in allowed:
             raise StudyError(
-                f"{where}, column codes: {part!r} gives {variable.name} the value {value!r}; it has {', '.join(allowed)}."
+                f"{where}, column codes: {part!r} gives {variable.name} the value {value!r}; "
+                f"expected one of {', '.join(allowed)}."
             )
         if not allowed and not _is_number(value):
             raise StudyError(f"{where}, column codes: {part!r} must give {variable.name} {variable.allowed}.")

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from ichor.errors import StudyError
 
-# Volumes are sums of voxels in floating point: 26.1 - 20.1 is not 6.0. A difference below one millionth of a
-# milliliter (a thousandth of a cubic millimeter's tenth; smaller than any voxel) is no difference.
+# Volumes are floating point: 26.1 - 20.1 is not 6.0. A millionth of a milliliter (0.001 mm3) is below any voxel.
 TOLERANCE_ML = 1e-6
 
 
@@ -68,7 +67,8 @@ def definition(name: str) -> Definition:
     """
     if name not in DEFINITIONS:
         raise StudyError(
-            f"config key cohort.expansion.definition: unknown definition {name!r}; expected one of {', '.join(DEFINITIONS)}."
+            f"config key cohort.expansion.definition: unknown definition {name!r}; "
+            f"expected one of {', '.join(DEFINITIONS)}."
         )
     return DEFINITIONS[name]
 

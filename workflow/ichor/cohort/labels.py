@@ -97,7 +97,7 @@ def label_expansion(
         Smallest baseline volume with a meaningful growth in percent, mL.
     """
     reason, detail = _ineligible(pair, followup_h)
-    source, volumes = _volumes(pair)
+    source, volumes = _volumes(pair, needs_ivh=rule.ivh_ml is not None)
     if reason is None and source is None:
         reason, detail = pair.failure or Reason.SEGMENTATION_FAILED, "no volumes of both scans from one source"
     if source is None:
@@ -155,9 +155,10 @@ def _operated(pair: ScanPair) -> tuple[Reason | None, str]:
     return None, ""
 
 
-def _volumes(pair: ScanPair) -> tuple[str | None, tuple[float, float, float, float]]:
+def _volumes(pair: ScanPair, *, needs_ivh: bool) -> tuple[str | None, tuple[float, float, float, float]]:
     for source, volumes in (("reference", pair.reference), ("measured", pair.measured)):
-        if not any(math.isnan(volume) for volume in volumes):
+        needed = volumes if needs_ivh else volumes[::2]
+        if not any(math.isnan(volume) for volume in needed):
             return source, volumes
     return None, (math.nan,) * 4
 
@@ -193,7 +194,8 @@ def outcome_rule(outcome: Mapping) -> tuple[str, set[int]]:
         raise StudyError(f"config: poor outcome of {name}: found {poor!r}, expected a list such as [1, 2, 3] or '<=3'.")
     if not values or not values < set(scale):
         raise StudyError(
-            f"config: poor outcome of {name}: found {sorted(values)}, expected some, not all, of {', '.join(map(str, scale))}."
+            f"config: poor outcome of {name}: found {sorted(values)}, "
+            f"expected some, not all, of {', '.join(map(str, scale))}."
         )
     return name, values
 

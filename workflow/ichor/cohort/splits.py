@@ -6,7 +6,7 @@ patient moves nobody in another center, and in its own center at most the patien
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 import pandas as pd
@@ -36,7 +36,7 @@ def split_names(centers: pd.DataFrame, schemes: Sequence[str], folds: int) -> li
     StudyError
         If a scheme cannot be carried out with these centers; says what to write instead.
     """
-    roles = _sheet_roles(centers)
+    roles = dict(zip(map(str, centers["center"]), centers["role"], strict=True))
     development = _with_role(roles, "development")
     _check_schemes(roles, schemes)
     names: list[str] = []
@@ -59,7 +59,7 @@ def make_splits(
     tune_fraction: float,
     segmentation_folds: int,
     seed: int,
-    centers: pd.DataFrame | None = None,
+    roles: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Give every patient with an accepted baseline scan a role in every split.
 
@@ -81,8 +81,8 @@ def make_splits(
         Cross-fitting folds of the train and tune rows, 0 to K - 1.
     seed : int
         The study's seed.
-    centers : DataFrame, optional
-        Columns ``center`` and ``role``. With it, a center all of whose scans were set aside still has its
+    roles : mapping, optional
+        Center -> role, from the centers sheet. With it, a center all of whose scans were set aside still has its
         leave-one-center-out split (with an empty test set), so that the splits are those of `split_names`.
 
     Returns
@@ -95,7 +95,7 @@ def make_splits(
     StudyError
         If a scheme is impossible with these centers, or there are fewer patients than folds.
     """
-    roles = _sheet_roles(centers) if centers is not None else _patient_roles(patients)
+    roles = dict(roles) if roles is not None else _patient_roles(patients)
     _check_schemes(roles, schemes)
     people = _with_baseline(patients, scans)
     development = people[people["center"].isin(_with_role(roles, "development"))]
@@ -206,10 +206,6 @@ def _deal(people: pd.DataFrame, folds: int, seed: int, purpose: str, what: str) 
         donor = max(range(folds), key=lambda fold: len(dealt[fold]))
         dealt[next(fold for fold in range(folds) if not dealt[fold])].append(dealt[donor].pop())
     return {patient: fold for fold, patients in enumerate(dealt) for patient in patients}
-
-
-def _sheet_roles(centers: pd.DataFrame) -> dict[str, str]:
-    return dict(zip(map(str, centers["center"]), centers["role"], strict=True))
 
 
 def _patient_roles(patients: pd.DataFrame) -> dict[str, str]:

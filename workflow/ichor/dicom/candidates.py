@@ -10,13 +10,14 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from ichor.dicom.stack import SAME_POSITION_MM, UNEVEN_RATIO, Stack, normals, orthonormal, read_stack
+from ichor.dicom.stack import SAME_POSITION_MM, UNEVEN_RATIO, Stack, median, normals, orthonormal, read_stack
 from ichor.dicom.vocabulary import is_bone_kernel
 from ichor.reasons import Reason
 
 OBLIQUE_COSINE = float(np.cos(np.radians(40)))  # gantries tilt by up to 30 degrees; heads are re-angled by less than 10
 GEOMETRY = ["rows", "columns", "spacing_row_mm", "spacing_column_mm", "x_mm", "y_mm", "z_mm", "row_x", "column_x"]
 MERGE_MINUTES = 30.0
+NO_VOLUME = {str(reason) for reason in (Reason.NOT_CT, Reason.LOCALIZER, Reason.NOT_ORIGINAL_AXIAL, Reason.MULTI_FRAME)}
 
 
 def file_reasons(index: pd.DataFrame) -> pd.Series:
@@ -67,6 +68,10 @@ def find_candidates(index: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFram
     """
     if index.empty:
         return
+    if index["kind"].iloc[0] == "nifti":
+        for row in range(len(index)):
+            yield index["series"].iloc[row], "", index.iloc[row : row + 1].assign(reason="")
+        return
     index = index.assign(reason=file_reasons(index))
     keys = dict(
         row=index[["row_x", "row_y", "row_z"]].round(3).add(0.0).astype(str).agg("/".join, axis=1),
@@ -74,7 +79,8 @@ def find_candidates(index: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFram
         pixel=index[["rows", "columns"]].astype(str).agg("/".join, axis=1),
         spacing=index[["spacing_row_mm", "spacing_column_mm"]].round(3).astype(str).agg("/".join, axis=1),
     )
-    index = index.assign(**{f"key_{name}": values for name, values in keys.items()})
+    volume = ~index["reason"].isin(NO_VOLUME)  # the others are listed by series, whatever their pixels
+    index = index.assign(**{f"key_{name}": values.where(volume, "") for name, values in keys.items()})
     by = ["patient", "study", "reason", "kernel", "contrast", *(f"key_{name}" for name in keys)]
     for labels, group in index.groupby(by, sort=True):
         parts = [part for _, part in group.groupby("series", sort=True)]
@@ -130,7 +136,7 @@ def _continues(first: pd.DataFrame, second: pd.DataFrame) -> bool:
         steps = [stack.steps_mm.max() for stack in (one, two) if len(stack.steps_mm)]
         joint = max(two.along_mm[0] - one.along_mm[-1], one.along_mm[0] - two.along_mm[-1])
         return not steps or joint <= 1.1 * max(steps)
-    thickness = first["thickness_mm"].median()
+    thickness = median(first["thickness_mm"])
     interleaved = both.steps_mm.max() <= UNEVEN_RATIO * both.steps_mm.min()
     return interleaved and (np.isnan(thickness) or both.step_mm >= 0.8 * thickness)
 

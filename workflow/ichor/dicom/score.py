@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ichor.dicom.stack import Stack
+from ichor.dicom.stack import Stack, median
 from ichor.reasons import Reason
 
 
@@ -53,8 +53,8 @@ def stack_reason(stack: Stack, rows: pd.DataFrame, rules: SelectionRules) -> tup
 
 
 def _thickness(stack: Stack, rows: pd.DataFrame) -> float:
-    thickness = rows["thickness_mm"].median()
-    return float(thickness) if pd.notna(thickness) and thickness > 0 else stack.step_mm
+    thickness = median(rows["thickness_mm"])
+    return thickness if thickness > 0 else stack.step_mm
 
 
 def score(stack: Stack, rows: pd.DataFrame) -> float:

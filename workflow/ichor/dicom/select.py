@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ichor.dicom.candidates import find_candidates
+from ichor.dicom.candidates import NO_VOLUME, find_candidates
 from ichor.dicom.score import SelectionRules, score, stack_reason
-from ichor.dicom.stack import Stack, read_stack
+from ichor.dicom.stack import Stack, median, read_stack
 from ichor.dicom.time_points import choose_time_points
 from ichor.progress import track
 from ichor.reasons import Reason
@@ -89,9 +89,9 @@ def _describe(name: str, reason: str, files: pd.DataFrame, rules: SelectionRules
         time_point="", rank=0, score=np.nan, outcome="", files=len(files), kernel=first["kernel"],
         manufacturer=first["manufacturer"], contrast=bool(first["contrast"]), given_time_point=first["time_point"],
         when=_when(files), baseline_to_ct_h=np.nan, source_rows=files, uneven=False, duplicates=0,
-        thickness_mm=files["thickness_mm"].median(), spacing_mm=first["spacing_row_mm"],
+        thickness_mm=median(files["thickness_mm"]), spacing_mm=first["spacing_row_mm"],
     )  # fmt: skip
-    if first["kind"] == "nifti" or reason in (Reason.NOT_CT, Reason.LOCALIZER, Reason.NOT_ORIGINAL_AXIAL, Reason.MULTI_FRAME):
+    if first["kind"] == "nifti" or reason in NO_VOLUME:
         return row
     stack = read_stack(files)
     refused, detail = ("", "") if reason else stack_reason(stack, files, rules)

@@ -70,6 +70,12 @@ class Stack:
         return abs(self.shear_deg) > SHEAR_DEG
 
 
+def median(values: pd.Series) -> float:
+    """Median of the values that are there; NaN when there is none."""
+    values = values.dropna()
+    return float(values.median()) if len(values) else float("nan")
+
+
 def orthonormal(rows: pd.DataFrame) -> np.ndarray:
     """Tell for each row whether its row and column directions are unit vectors at right angles, bool."""
     row, column = rows[ROW].to_numpy(float), rows[COLUMN].to_numpy(float)

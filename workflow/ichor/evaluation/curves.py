@@ -9,8 +9,8 @@ from ichor.evaluation.discrimination import roc_curve
 from ichor.evaluation.utility import decision_curve
 
 POINTS = 200  # most points of one ROC curve in the table
-SMOOTH_POINTS = 50
-DECISION_THRESHOLDS = np.round(np.arange(0.01, 0.995, 0.01), 2)
+SMOOTH_POINTS = 30
+DECISION_THRESHOLDS = np.round(np.arange(0.02, 0.99, 0.02), 2)
 
 
 def curves(labels: np.ndarray, probabilities: np.ndarray) -> list[dict]:

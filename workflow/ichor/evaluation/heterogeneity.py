@@ -112,12 +112,12 @@ def pool(quantity: str, estimates: list[Estimate]) -> dict[str, Estimate]:
         missing = undefined(Reason.TOO_FEW_CENTERS)._replace(n=len(usable))
         return {"pooled": missing, "next": missing, "tau2": missing}
     result = random_effects(*np.array(usable).T)
-    back = {"logit": _expit, "log": math.exp, "none": float}[SCALES[quantity]]
+    back = {"logit": _expit, "log": _exp, "none": float}[SCALES[quantity]]
     note = {"reason": Reason.CENTERS_LEFT_OUT if len(usable) < len(estimates) else None, "n": len(usable)}
     mean = back(result.mean)
     return {
-        "pooled": Estimate(mean, back(result.low), back(result.high), **note),
-        "next": Estimate(mean, back(result.prediction_low), back(result.prediction_high), **note),
+        "pooled": _bounded(Estimate(mean, back(result.low), back(result.high), **note)),
+        "next": _bounded(Estimate(mean, back(result.prediction_low), back(result.prediction_high), **note)),
         "tau2": Estimate(result.tau2, **note),
     }
 
@@ -136,3 +136,14 @@ def _effect(quantity: str, value: Estimate) -> tuple[float, float] | None:
 
 def _expit(value: float) -> float:
     return 1 / (1 + math.exp(-value)) if value > -700 else 0.0
+
+
+def _exp(value: float) -> float:
+    return math.exp(value) if value < 700 else math.inf
+
+
+def _bounded(value: Estimate) -> Estimate:
+    """With two centers an interval can leave the range of numbers: then it is missing, not infinite."""
+    if math.isfinite(value.high):
+        return value
+    return value._replace(low=math.nan, high=math.nan, reason=Reason.TOO_FEW_CENTERS)

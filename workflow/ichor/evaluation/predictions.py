@@ -63,7 +63,8 @@ def check_predictions(predictions: pd.DataFrame, source: str) -> pd.DataFrame:
     ------
     StudyError
         If a row stands twice (same task, target, model, split, patient, time and seed); if a patient has two roles in
-        one split (a leak), belongs to two centers, or has two outcomes for one target and time.
+        one split (a leak), belongs to two centers, or has two outcomes for one target and time of a split (another
+        split may differ: expansion is measured on masks, and each split has its own).
     """
     predictions = tables.validate("predictions", predictions, source)
     key = [*FIT, "patient", "time", "seed"]
@@ -79,7 +80,7 @@ def check_predictions(predictions: pd.DataFrame, source: str) -> pd.DataFrame:
         predictions, ["patient"], "center", source,
         "identifiers must be unique across centers: put the center's name before the identifier",
     )
-    _one_value(predictions, ["task", "target", "time", "patient"], "label", source, "a patient has one outcome")
+    _one_value(predictions, ["task", "target", "split", "time", "patient"], "label", source, "a patient has one outcome")
     return predictions
 
 

@@ -56,8 +56,10 @@ def build(spec: dict, channels: int, shape: tuple[int, int, int], outputs: int =
         If an axis has fewer than 32 voxels, or the norm is unknown.
     """
     if min(shape) < _MINIMUM_VOXELS:
-        raise StudyError(f"densenet: a grid of {list(shape)} voxels is too small, each axis needs {_MINIMUM_VOXELS}; "
-                         "make input.size_mm larger or input.spacing_mm finer")
+        raise StudyError(
+            f"densenet: a grid of {list(shape)} voxels is too small, each axis needs {_MINIMUM_VOXELS}; "
+            "make input.size_mm larger or input.spacing_mm finer"
+        )
     norms = {"batch": "batch", "instance": ("instance", {"affine": True}), "group": ("group", {"num_groups": 4})}
     if spec["norm"] not in norms:
         raise StudyError(f"densenet: norm: found {spec['norm']!r}; write {', '.join(norms)}")

@@ -16,5 +16,5 @@ class Model(LogisticModel):
     def columns(self) -> list[str]:
         """Columns of the cohort table that the config names."""
         if not self.spec["features"]:
-            raise StudyError("logistic: features is empty; name columns of the cohort table, for example [age_years, gcs]")
+            raise StudyError("features is empty; name columns of the cohort table, for example [age_years, gcs]")
         return list(self.spec["features"])

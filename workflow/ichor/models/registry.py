@@ -122,7 +122,10 @@ def default_spec(kind: str) -> dict:
     own = copy.deepcopy(_literals(module_path(kind)).get("SPEC", {}))
     if family(kind) == "tabular":
         return own
-    return {**_merge(copy.deepcopy(NETWORK_SPEC), {key: own.pop(key) for key in NETWORK_SPEC if key in own}, kind), **own}
+    return {
+        **_merge(copy.deepcopy(NETWORK_SPEC), {key: own.pop(key) for key in NETWORK_SPEC if key in own}, kind),
+        **own,
+    }
 
 
 @cache

@@ -57,12 +57,16 @@ def build(spec: dict, channels: int, shape: tuple[int, int, int], outputs: int =
     """
     forms = {"volume": _volume_form, "slices": SlicesAsChannels, "tokens": SliceTokens}
     if spec["form"] not in forms or spec["stem"] not in ("linear", "conv"):
-        raise StudyError("vit: form is volume, slices or tokens, stem is linear or conv; found "
-                         f"form {spec['form']!r}, stem {spec['stem']!r}")
+        raise StudyError(
+            "vit: form is volume, slices or tokens, stem is linear or conv; found "
+            f"form {spec['form']!r}, stem {spec['stem']!r}"
+        )
     axes = 3 if spec["form"] == "volume" else 2
     if any(size % patch for size, patch in zip(shape[:axes], spec["patch"], strict=False)):
-        raise StudyError(f"vit: patches of {spec['patch'][:axes]} voxels do not tile a grid of {list(shape[:axes])}; "
-                         "choose input.size_mm and input.spacing_mm so that they do")
+        raise StudyError(
+            f"vit: patches of {spec['patch'][:axes]} voxels do not tile a grid of {list(shape[:axes])}; "
+            "choose input.size_mm and input.spacing_mm so that they do"
+        )
     return forms[spec["form"]](spec, channels, shape, outputs)
 
 
@@ -114,12 +118,23 @@ def _transformer(spec: dict, channels: int, shape: tuple[int, ...], outputs: int
         return PatchEmbedding(stem=spec["stem"], **settings)
 
     patch = tuple(spec["patch"][: len(shape)])
-    common = {"img_size": shape, "patch_size": patch, "in_chans": channels, "num_classes": outputs, "embed_layer": embed}
+    common = {
+        "img_size": shape,
+        "patch_size": patch,
+        "in_chans": channels,
+        "num_classes": outputs,
+        "embed_layer": embed,
+    }
     common |= {"drop_rate": spec["dropout"], "proj_drop_rate": spec["dropout"], "pos_drop_rate": spec["dropout"]}
     common |= {"drop_path_rate": spec["drop_path"], "global_pool": "avg", "class_token": False}
     if spec["architecture"]:
         return timm.create_model(spec["architecture"], pretrained=False, **common)
-    sizes = {"embed_dim": spec["dim"], "depth": spec["depth"], "num_heads": spec["heads"], "mlp_ratio": spec["mlp_ratio"]}
+    sizes = {
+        "embed_dim": spec["dim"],
+        "depth": spec["depth"],
+        "num_heads": spec["heads"],
+        "mlp_ratio": spec["mlp_ratio"],
+    }
     return VisionTransformer(**sizes, **common)
 
 

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-import pandas as pd
-
-from ichor.report import names, numbers
+from ichor.report import numbers
 from ichor.report.axes import nice_ticks, tick
 from ichor.report.palette import Look
+from ichor.report.performance import Group
 from ichor.report.svg import Canvas, text_width
 
 ROW, HEAD, FOOT = 19.0, 26.0, 62.0
@@ -26,13 +25,15 @@ class Line:
     kind: str  # "center" (a point with its interval), "pooled" (a diamond), "next" (a bar: prediction interval)
 
 
-def lines_of(metrics: pd.DataFrame, looks: dict[tuple[str, str], Look], quantity: str = "auc") -> list[tuple[str, list[Line]]]:
-    """Rows of the plot of one task, target and split, grouped by center.
+def lines_of(
+    groups: list[Group], looks: dict[tuple[str, str], Look], quantity: str = "auc"
+) -> list[tuple[str, list[Line]]]:
+    """Rows of the plot, grouped by who the test patients are.
 
     Parameters
     ----------
-    metrics : DataFrame
-        Metrics table of one task, target and split.
+    groups : list of Group
+        Row groups of one task, target and scheme.
     looks : dict
         Appearance of the models.
     quantity : str
@@ -41,16 +42,19 @@ def lines_of(metrics: pd.DataFrame, looks: dict[tuple[str, str], Look], quantity
     Returns
     -------
     list of (str, list of Line)
-        Heading of the group and its rows: all together, each center, mean over centers, a center not seen.
+        Heading of each group and its rows, models in the order of `looks`.
     """
-    rows = metrics[metrics["quantity"] == quantity]
-    order = {key: i for i, key in enumerate(looks)}
-    groups = []
-    for center in sorted(rows["center"].unique(), key=names.center_order):
-        part = rows[rows["center"] == center]
-        part = part.sort_values("model", key=lambda column, part=part: [order[t, m] for t, m in zip(part["task"], column, strict=True)])
-        groups.append((_heading(center, part), [_line(row, looks[row.task, row.model]) for row in part.itertuples()]))
-    return groups
+    out = []
+    for group in groups:
+        rows = group.rows[group.rows["quantity"] == quantity]
+        lines = [
+            _line(row, look)
+            for (task, model), look in looks.items()
+            for row in rows[(rows["task"] == task) & (rows["model"] == model)].itertuples()
+        ]
+        if lines:
+            out.append((f"{group.heading} ({group.size})", lines))
+    return out
 
 
 def draw(
@@ -150,13 +154,6 @@ def _line(row, look: Look) -> Line:
         reason=row.reason,
         kind=row.center if row.center in ("pooled", "next") else "center",
     )
-
-
-def _heading(center: str, part: pd.DataFrame) -> str:
-    n, events = part["n"].max(), part["events"].max()
-    if center in ("pooled", "next"):
-        return f"{names.center(center)} ({numbers.count(n)} centers)"
-    return f"{names.center(center)} ({numbers.count(n)} patients, {numbers.count(events)} events)"
 
 
 def _range(groups, reference: float | None, bounds: tuple[float, float]) -> tuple[float, float]:

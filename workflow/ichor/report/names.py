@@ -121,6 +121,11 @@ QUANTITIES = {
         "NPV", 2, "1",
         "Negative predictive value: share of the unflagged patients who stay free of the event.",
     ),
+    "reachable_auc": Quantity(
+        "Best reachable AUC", 2, "",
+        "AUC of the true risk each simulated patient was drawn from. It is below 1 because the outcome is a draw; no "
+        "model can do better, except by luck of the sample.",
+    ),
     "reachable_share": Quantity(
         "Reachable share", 2, "1",
         "(AUC − 0.5) divided by (best reachable AUC − 0.5), where the best reachable AUC is that of the true risk "
@@ -128,7 +133,8 @@ QUANTITIES = {
     ),
 }
 
-RANKING = ("auc", "auprc", "brier", "calibration_intercept", "calibration_slope", "observed_expected", "reachable_share")
+RANKING = ("auc", "auprc", "brier", "calibration_intercept", "calibration_slope", "observed_expected")
+REACHING = ("auc", "reachable_auc", "reachable_share")
 DECIDING = ("threshold", "sensitivity", "specificity", "ppv", "npv")
 
 

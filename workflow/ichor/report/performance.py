@@ -126,31 +126,44 @@ def table(row_groups: list[Group], looks: dict[tuple[str, str], Look], quantitie
 
 def further(row_groups: list[Group]) -> tuple[str, ...]:
     """Quantities that the two main tables do not show, in order of appearance."""
-    shown = {*names.RANKING, *names.DECIDING}
+    shown = {*names.RANKING, *names.DECIDING, *names.REACHING}
     found = dict.fromkeys(q for group in row_groups for q in group.rows["quantity"] if q not in shown)
     return tuple(found)
 
 
-def comparisons(frame: pd.DataFrame, looks: dict[tuple[str, str], Look]) -> dict | None:
-    """Table of paired comparisons of one task and target; None without rows."""
-    if frame.empty:
-        return None
+def comparisons(frame: pd.DataFrame, looks: dict[tuple[str, str], Look]) -> dict[str, dict]:
+    """Comparisons of one task and target as tables.
+
+    Returns
+    -------
+    dict
+        ``models`` (two models on the same patients) and ``centers`` (one model in two centers), each with rows and
+        notes; a table without rows is left out.
+    """
+    between = {"models": frame[frame["model_a"] != frame["model_b"]], "centers": frame[frame["model_a"] == frame["model_b"]]}
+    return {name: _compared(rows, looks) for name, rows in between.items() if len(rows)}
+
+
+def _compared(frame: pd.DataFrame, looks: dict[tuple[str, str], Look]) -> dict:
     notes = numbers.Footnotes()
     keys = list(zip(frame["split"].map(names.split_order), frame["center"].map(names.center_order), strict=True))
     order = sorted(range(len(frame)), key=lambda i: (*keys[i], i))
     rows = []
     for row in frame.iloc[order].itertuples():
         values = {"estimate": row.difference, "low": row.low, "high": row.high, "reason": row.reason, "quantity": "difference"}
-        pair = [looks.get((row.task, m)) for m in (row.model_a, row.model_b)]
         rows.append(
             {
                 "where": names.split(row.split) + ("" if row.center == "all" else f", {names.center(row.center)}"),
-                "a": pair[0].label if pair[0] else names.words(row.model_a),
-                "b": pair[1].label if pair[1] else names.words(row.model_b),
-                "test": names.words(row.test),
+                "a": _label(looks, row.task, row.model_a),
+                "b": _label(looks, row.task, row.model_b),
+                "test": {"delong_paired": "DeLong, paired", "delong_unpaired": "DeLong, unpaired"}.get(row.test, names.words(row.test)),
                 "difference": cell(pd.DataFrame([values]), "difference", notes),
                 "p": numbers.p_value(row.p),
                 "size": f"{numbers.count(row.n)} / {numbers.count(row.events)}",
             }
         )
     return {"rows": rows, "notes": notes}
+
+
+def _label(looks: dict[tuple[str, str], Look], task: str, model: str) -> str:
+    return looks[task, model].label if (task, model) in looks else names.words(model)

@@ -68,7 +68,7 @@ def pack(prefix: str, tensors: Tensors) -> Tensors:
 def unpack(prefix: str, tensors: Tensors) -> Tensors:
     """Tensors whose name has the prefix, without it."""
     start = f"{prefix}."
-    return {name[len(start):]: tensor for name, tensor in tensors.items() if name.startswith(start)}
+    return {name[len(start) :]: tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> Tensors:

@@ -57,5 +57,5 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
         If the precision is unknown.
     """
     if precision not in ("32", "bf16"):
-        raise StudyError(f"compute.precision: found {precision!r}; write \"32\" or \"bf16\"")
+        raise StudyError(f'compute.precision: found {precision!r}; write "32" or "bf16"')
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")

@@ -94,6 +94,9 @@ class Training:
         ``"32"`` or ``"bf16"``.
     seed : int
         Seed of this network.
+    prior_logit : float
+        Log odds of label 1 among the train rows. It is added to what the network gives, so that training starts at
+        the base rate; with balanced classes it is added at prediction only, which takes the weights' shift back.
     """
 
     inputs: InputSpec
@@ -102,12 +105,33 @@ class Training:
     device: torch.device
     precision: str
     seed: int
+    prior_logit: float = 0.0
+
+
+@dataclass
+class Progress:
+    """Where a training stands.
+
+    Attributes
+    ----------
+    next_epoch, best_epoch : int
+        Epoch to come, and the one whose weights are kept.
+    best_figure : float
+        Its tune figure, lower is better.
+    best : dict
+        Its weights, on the CPU.
+    """
+
+    next_epoch: int
+    best_epoch: int
+    best_figure: float
+    best: checkpoint.Tensors
 
 
 def train(
     network: nn.Module, training: Training, train_set: Examples, tune_set: Examples, path: Path, fingerprint: str
 ) -> dict[str, torch.Tensor]:
-    """Train a network, from its last checkpoint if there is one.
+    """Train a network, from its last checkpoint if there is one, and return the chosen weights, on the CPU.
 
     Every random draw of an epoch comes from the seed and the epoch's number, so a training that was killed and
     continued ends with the same weights as one that was not.
@@ -115,54 +139,56 @@ def train(
     Parameters
     ----------
     network : torch.nn.Module
-        Freshly built, on the CPU or the device.
+        Freshly built.
     training : Training
         Settings.
     train_set, tune_set : Examples
-        Rows to fit on and rows to choose the epoch by; the latter may be empty.
+        Rows to fit on and rows to choose the epoch by; the latter may be empty (then the train loss chooses).
     path : pathlib.Path
         Checkpoint file.
     fingerprint : str
         See :func:`ichor.training.checkpoint.fingerprint`.
-
-    Returns
-    -------
-    dict
-        The chosen weights, on the CPU.
     """
     settings = training.settings
     network.to(training.device)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=False
-    )
-    best, best_figure, best_epoch, first = _state(network), math.inf, -1, 0
-    found = checkpoint.load(path, fingerprint)
-    if found:
-        tensors, facts = found
-        network.load_state_dict(checkpoint.unpack("network", tensors))
-        checkpoint.restore_optimizer(optimizer, checkpoint.unpack("optimizer", tensors))
-        best = checkpoint.unpack("best", tensors)
-        best_figure, best_epoch, first = facts["best_figure"], facts["best_epoch"], facts["next_epoch"]
-        print(f"{path.name}: continues after epoch {first} of {settings.epochs}")
-    for epoch in track(range(first, settings.epochs), path.stem):
+    optimizer = _optimizer(network, settings)
+    at = _resume(network, optimizer, path, fingerprint) or Progress(0, -1, math.inf, _state(network))
+    for epoch in track(range(at.next_epoch, settings.epochs), path.stem):
         loss = _train_epoch(network, optimizer, training, train_set, epoch)
         figure = monitored(network, training, tune_set) if len(tune_set) else loss
-        if figure < best_figure or settings.keep == "last":
-            best, best_figure, best_epoch = _state(network), figure, epoch
-        stop = 0 < settings.patience <= epoch - best_epoch
-        end = settings.epochs if stop else epoch + 1
-        if end == settings.epochs or end % settings.checkpoint_every_epochs == 0:
-            tensors = checkpoint.pack("network", _state(network)) | checkpoint.pack("best", best)
-            tensors |= checkpoint.pack("optimizer", checkpoint.optimizer_tensors(optimizer))
-            facts = {"fingerprint": fingerprint, "next_epoch": end, "best_epoch": best_epoch, "best_figure": best_figure}
-            checkpoint.save(path, tensors, facts)
+        if figure < at.best_figure or settings.keep == "last":
+            at.best, at.best_figure, at.best_epoch = _state(network), figure, epoch
+        stop = 0 < settings.patience <= epoch - at.best_epoch
+        at.next_epoch = settings.epochs if stop else epoch + 1
+        if at.next_epoch == settings.epochs or at.next_epoch % settings.checkpoint_every_epochs == 0:
+            _keep(network, optimizer, at, path, fingerprint)
         if stop:
             break
-    return best
+    return at.best
+
+
+def _keep(network: nn.Module, optimizer: torch.optim.Optimizer, at: Progress, path: Path, fingerprint: str) -> None:
+    """Write a checkpoint."""
+    tensors = checkpoint.pack("network", _state(network)) | checkpoint.pack("best", at.best)
+    tensors |= checkpoint.pack("optimizer", checkpoint.optimizer_tensors(optimizer))
+    facts = {"next_epoch": at.next_epoch, "best_epoch": at.best_epoch, "best_figure": at.best_figure}
+    checkpoint.save(path, tensors, {"fingerprint": fingerprint, **facts})
+
+
+def _resume(network: nn.Module, optimizer: torch.optim.Optimizer, path: Path, fingerprint: str) -> Progress | None:
+    """Take up the last checkpoint, if there is one of this training."""
+    found = checkpoint.load(path, fingerprint)
+    if not found:
+        return None
+    tensors, facts = found
+    network.load_state_dict(checkpoint.unpack("network", tensors))
+    checkpoint.restore_optimizer(optimizer, checkpoint.unpack("optimizer", tensors))
+    print(f"{path.name}: continues after epoch {facts['next_epoch']}")
+    return Progress(facts["next_epoch"], facts["best_epoch"], facts["best_figure"], checkpoint.unpack("best", tensors))
 
 
 def predict_logits(network: nn.Module, training: Training, views: Views) -> np.ndarray:
-    """Logits of unchanged images, float64 ``(n,)``."""
+    """Logits of unchanged images under the train rows' prevalence, float64 ``(n,)``."""
     network.eval()
     logits = []
     with torch.inference_mode(), autocast(training.device, training.precision):
@@ -170,7 +196,7 @@ def predict_logits(network: nn.Module, training: Training, views: Views) -> np.n
             rows = range(start, min(start + training.settings.batch_size, len(views)))
             batch = np.stack([channels_of(views.image_hu[row], views.masks[row], training.inputs) for row in rows])
             logits.append(network(torch.from_numpy(batch).to(training.device))[:, 0].float().cpu().numpy())
-    return np.concatenate(logits).astype(np.float64) if logits else np.empty(0)
+    return np.concatenate(logits).astype(np.float64) + training.prior_logit if logits else np.empty(0)
 
 
 def monitored(network: nn.Module, training: Training, tune_set: Examples) -> float:
@@ -199,7 +225,9 @@ def _train_epoch(
     network.train()
     torch.manual_seed(seed_for(training.seed, "torch", epoch))  # dropout
     batches = list(_batches(len(train_set), settings.batch_size, training.seed, epoch))
-    weight = _positive_weight(train_set.labels, settings.class_weights).to(training.device)
+    balanced = settings.class_weights == "balanced"
+    weight = torch.tensor(math.exp(-training.prior_logit) if balanced else 1.0, device=training.device)
+    offset = 0.0 if balanced else training.prior_logit
     total = 0.0
     for number, rows in enumerate(batches):
         step = epoch * len(batches) + number
@@ -208,7 +236,7 @@ def _train_epoch(
             group["lr"] = settings.learning_rate * factor
         images, labels = _changed_batch(train_set, rows, training, epoch)
         with autocast(training.device, training.precision):
-            logits = network(images.to(training.device))[:, 0].float()
+            logits = network(images.to(training.device))[:, 0].float() + offset
         loss = functional.binary_cross_entropy_with_logits(logits, labels.to(training.device), pos_weight=weight)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -236,11 +264,20 @@ def _changed_batch(
     return torch.from_numpy(np.stack(images)), torch.from_numpy(examples.labels[rows])
 
 
-def _positive_weight(labels: np.ndarray, class_weights: str) -> torch.Tensor:
-    """Weight of positive rows in the loss: 1, or negatives per positive."""
-    if class_weights == "none":
-        return torch.tensor(1.0)
-    return torch.tensor(float((labels == 0).sum() / max(1, (labels == 1).sum())))
+def prior_logit(labels: np.ndarray) -> float:
+    """Log odds of label 1; both labels must occur."""
+    return math.log((labels == 1).sum() / (labels == 0).sum())
+
+
+def _optimizer(network: nn.Module, settings: LoopSettings) -> torch.optim.AdamW:
+    """AdamW; biases, norms and other vectors are not decayed."""
+    matrices = [weight for weight in network.parameters() if weight.ndim > 1]
+    vectors = [weight for weight in network.parameters() if weight.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": settings.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, foreach=False)
 
 
 def _state(network: nn.Module) -> dict[str, torch.Tensor]:

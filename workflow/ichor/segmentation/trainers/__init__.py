@@ -1,0 +1,1 @@
+"""Trainers of our own on nnU-Net's training loop."""
