@@ -5,10 +5,12 @@ from pathlib import Path
 from ichor import study
 from ichor.cohort.splits import split_names
 from ichor.errors import StudyError
+from ichor.models import registry
 from ichor.reruns import code_digest
 from snakemake.exceptions import WorkflowError
 
-REPOSITORY = Path(workflow.basedir).parent
+WORKFLOW = Path(study.__file__).resolve().parent.parent
+REPOSITORY = WORKFLOW.parent
 
 
 def load_study():
@@ -17,23 +19,29 @@ def load_study():
     centers = study.read_centers(study.find_sheet(config["centers"], REPOSITORY))
     sheet = config["columns"] and study.find_sheet(config["columns"], REPOSITORY)
     columns = study.read_columns(sheet, centers)
-    return centers, columns, split_names(centers, config["validation"]["schemes"], config["validation"]["folds"])
+    splits = split_names(centers, config["validation"]["schemes"], config["validation"]["folds"])
+    models = {
+        task: {
+            name: registry.resolve(spec, f"models.{task}.{name}") for name, spec in named.items() if spec is not None
+        }
+        for task, named in config["models"].items()
+    }
+    return centers, columns, splits, models
 
 
 try:
-    CENTERS, COLUMNS, SPLITS = load_study()
+    CENTERS, COLUMNS, SPLITS, MODELS = load_study()
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 
 SHARDS = [str(shard) for shard in range(config["ingest"]["shards_per_center"])]
 FOLDS = [str(fold) for fold in range(config["segmentation"]["folds"])]
 SIMULATED = all(study.is_simulated(CENTERS.loc[name, "dicom"]) for name in CENTERS.index)
-MODELS = {
-    task: {name: spec for name, spec in models.items() if spec is not None} for task, models in config["models"].items()
-}
 TARGETS = {"expansion": "expansion", "outcome": "poor_outcome"}
 KEY_FILE = config["privacy"]["key_file"] or (None if SIMULATED else "work/pseudonym.key")
-HAS_GPU = config["compute"]["device"] == "cuda" or (config["compute"]["device"] == "auto" and bool(shutil.which("nvidia-smi")))
+HAS_GPU = config["compute"]["device"] == "cuda" or (
+    config["compute"]["device"] == "auto" and bool(shutil.which("nvidia-smi"))
+)
 
 
 wildcard_constraints:
@@ -52,7 +60,7 @@ def center_value(name):
 
 def code_of(script, *modules):
     """Digest of a script and of every library module that it imports, so that an edit reruns what uses it."""
-    return code_digest(Path(workflow.basedir) / "scripts" / f"{script}.py", modules)
+    return code_digest(WORKFLOW / "scripts" / f"{script}.py", modules)
 
 
 def predictions_of(task):
@@ -63,3 +71,36 @@ def predictions_of(task):
 def statuses_of(task):
     """Status tables that come with `predictions_of`."""
     return [f"results/models/{task}/{model}/{split}/status.tsv" for model in MODELS.get(task, {}) for split in SPLITS]
+
+
+def source_folder(wildcards):
+    """The center's folder as an input when the workflow makes it itself; other folders are watched by their listing."""
+    folder = CENTERS.loc[wildcards.center, "dicom"]
+    return folder if study.is_simulated(folder) else []
+
+
+def source_masks(wildcards):
+    """The center's reference masks, like `source_folder`."""
+    folder = CENTERS.loc[wildcards.center, "masks"]
+    return folder if study.is_simulated(folder) else []
+
+
+def listing(wildcards):
+    """Digest of the names of a center's files: a new file reruns the index, a touched one does not."""
+    center = CENTERS.loc[wildcards.center]
+    folders = [folder for folder in (center.dicom, center.nifti, center.masks) if folder]
+    return study.listing_digest([folder for folder in folders if not study.is_simulated(folder)])
+
+
+def model_spec(wildcards):
+    """Settings of the job's model."""
+    return MODELS[wildcards.task][wildcards.model]
+
+
+def evaluated_tables(wildcards):
+    """The table named in the config, or the predictions of all our models."""
+    return (
+        [config["predictions"]]
+        if config["predictions"]
+        else [table for task in TARGETS for table in predictions_of(task)]
+    )

@@ -1,11 +1,6 @@
 # Model-blind evaluation: reads tables in the predictions schema, whoever made them.
 
 
-def evaluated_tables(wildcards):
-    """The table named in the config, or the predictions of all our models."""
-    return [config["predictions"]] if config["predictions"] else [table for task in TARGETS for table in predictions_of(task)]
-
-
 rule evaluate:
     input:
         predictions=evaluated_tables,

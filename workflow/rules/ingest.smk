@@ -7,24 +7,6 @@ READING_LIMITS = dict(
 )
 
 
-def source_folder(wildcards):
-    """The center's folder as an input when the workflow makes it itself; other folders are watched by their listing."""
-    folder = CENTERS.loc[wildcards.center, "dicom"]
-    return folder if study.is_simulated(folder) else []
-
-
-def source_masks(wildcards):
-    folder = CENTERS.loc[wildcards.center, "masks"]
-    return folder if study.is_simulated(folder) else []
-
-
-def listing(wildcards):
-    """Digest of the names of a center's files: a new file reruns the index, a touched one does not."""
-    center = CENTERS.loc[wildcards.center]
-    folders = [folder for folder in (center.dicom, center.nifti, center.masks) if folder]
-    return study.listing_digest([folder for folder in folders if not study.is_simulated(folder)])
-
-
 rule index_center:
     input:
         simulated=source_folder,

@@ -1,10 +1,6 @@
 # Every model of every task: fitted once per split, saved as a bundle, predicted from the bundle.
 
 
-def model_spec(wildcards):
-    return MODELS[wildcards.task][wildcards.model]
-
-
 rule fit_model:
     input:
         cohort="results/cohort/{split}.tsv",

@@ -23,6 +23,7 @@ if __name__ == "__main__":
         seed=snakemake.params.seed,
         device=snakemake.params.compute["device"],
         precision=snakemake.params.compute["precision"],
+        threads=snakemake.threads,
         checkpoint_dir=Path("work/models", names.task, names.model, names.split),
         bundle_dir=Path(snakemake.output.model).parent,
     )

@@ -47,7 +47,7 @@ DEFINITIONS = {
         ),
         Definition(
             "strict", 6.0, 0.33, True, None,
-            "Growth > 6 mL or > 33 %: Brouwers et al., Lancet Neurol 2014 (PMC4131760); NAG (PMID 29958849)",
+            "Growth > 6 mL or > 33 %: Brouwers et al. 2014 (PMC4131760); NAG (PMID 29958849)",
         ),
         Definition("brain", 6.0, None, False, None, "Growth >= 6 mL at 24 h: Wang et al., BRAIN (PMID 25503550)"),
         Definition("revised_1", 6.0, 0.33, False, 0.0, f"Standard or any new or growing IVH: {_YOGENDRAKUMAR}"),

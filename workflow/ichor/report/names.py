@@ -102,6 +102,11 @@ QUANTITIES = {
         "O/E", 2, "1",
         "Events that happened for each event that was predicted. 1.3 means 30 % more events than the model expected.",
     ),
+    "prevalence": Quantity("Share of events", 2, "", "Share of the patients who have the event."),
+    "accuracy": Quantity(
+        "Accuracy", 2, "1", "Share of the patients classed correctly; high without any skill when events are rare."
+    ),
+    "balanced_accuracy": Quantity("Balanced accuracy", 2, "1; 0.5 is chance", "Mean of sensitivity and specificity."),
     "threshold": Quantity(
         "Threshold", 2, "",
         "The risk from which on a patient counts as positive; chosen on the tune rows of the development patients "
@@ -196,4 +201,10 @@ def quantity(name: str) -> Quantity:
             f"Net benefit at {at}" if at else "Net benefit", 3, "as high as possible",
             "True positives per patient, minus false positives weighted by the odds of the threshold.",
         )
+    if name.endswith("_tau2"):
+        base = quantity(name.removesuffix("_tau2")).name
+        return Quantity(
+            f"{base}: variance between centers", 3, "0",
+            "How much the true value varies from center to center (tau squared, on the scale of the pooling).",
+        )  # fmt: skip
     return QUANTITIES.get(name, Quantity(words(name), 2, "", ""))

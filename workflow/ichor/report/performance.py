@@ -38,7 +38,8 @@ class Group:
         n, events = self.rows["n"].max(), self.rows["events"].max()
         if self.center in ("pooled", "next"):
             return f"{numbers.count(n)} centers"
-        return f"{numbers.count(n)} patients, {numbers.count(events)} events"
+        share = numbers.percent(events, n)
+        return f"{numbers.count(n)} patients, {numbers.count(events)} events" + ("" if share == numbers.DASH else f", {share}")
 
 
 def scheme(split: str) -> str:
@@ -55,6 +56,16 @@ def schemes(frame: pd.DataFrame) -> list[str]:
 def describe(name: str) -> tuple[str, str]:
     """Heading and explanation of a scheme."""
     return SCHEMES.get(name, (names.split(name), ""))
+
+
+def with_threshold(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Metrics with the threshold of a split repeated for each of its centers, where it was used too."""
+    key = ["task", "target", "model", "split"]
+    chosen = metrics[(metrics["quantity"] == "threshold") & (metrics["center"] == "all")]
+    places = metrics.loc[~metrics["center"].isin(names.WHOLE), [*key, "center"]].drop_duplicates()
+    repeated = places.merge(chosen.drop(columns="center"), on=key)[list(metrics.columns)]
+    own = metrics[(metrics["quantity"] != "threshold") | (metrics["center"] == "all")]
+    return pd.concat([own, repeated], ignore_index=True) if len(repeated) else own
 
 
 def questions(metrics: pd.DataFrame) -> list[tuple[str, str]]:
@@ -78,6 +89,8 @@ def groups(metrics: pd.DataFrame, name: str) -> list[Group]:
         centers = sorted(of_split["center"].unique(), key=names.center_order)
         if several and split != name:
             centers = [c for c in centers if c == "all"] or centers[:1]
+        elif several and name == "loco":  # its single centers are the splits loco-<center>
+            centers = [c for c in centers if c in names.WHOLE]
         for center in centers:
             heading = names.split(split) if several and split != name else names.center(center)
             out.append(Group(heading, split, center, of_split[of_split["center"] == center]))

@@ -1,0 +1,117 @@
+"""Reference masks that a center brings: found by the raw patient id, mapped to our labels, put on the scan's grid."""
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from ichor.errors import StudyError
+from ichor.imaging.geometry import resample_to_grid, same_grid, to_canonical, volume_ml
+
+LABELS = {"iph": 1, "ivh": 2, "edema": 3}
+SAME_GRID_MM = 0.5
+VOLUME_TOLERANCE = 0.10
+CLOT_HU = (15.0, 120.0)  # median under the mask: blood lies at 50 to 90 HU, old or thin bleeds lower
+SMALL_VOXELS = 50  # below it, neither volume nor median is compared
+
+
+class MismatchError(Exception):
+    """The mask does not lie on the scan; the message says why."""
+
+
+def parse_labels(text: str) -> dict[int, int]:
+    """Read ``1=iph;2=ivh;3=edema`` into a map from the center's values to ours (an empty text: ours).
+
+    Raises
+    ------
+    StudyError
+        If a part is not ``number=name`` with a known name.
+    """
+    if not text:
+        return {value: value for value in LABELS.values()}
+    out: dict[int, int] = {}
+    for part in text.split(";"):
+        value, _, name = part.strip().partition("=")
+        if not value.strip().isdigit() or name.strip() not in LABELS:
+            raise StudyError(
+                f"mask_labels {text!r}: found {part.strip()!r}, expected number=name with name one of {', '.join(LABELS)}"
+            )
+        out[int(value)] = LABELS[name.strip()]
+    return out
+
+
+def find_mask(folder: Path | None, pattern: str, patient_id: str, time_point: str) -> Path | None:
+    """Path of a patient's mask, None when there is none. A pattern without ``{time_point}`` is of baseline scans.
+
+    The patient id comes from a foreign header: a path that leaves `folder` is not followed.
+    """
+    if folder is None or not pattern or ("{time_point}" not in pattern and time_point != "baseline"):
+        return None
+    if "/" in patient_id or "\0" in patient_id or patient_id in ("", ".", ".."):
+        return None
+    path = Path(folder, pattern.replace("{patient}", patient_id).replace("{time_point}", time_point))
+    return path if path.is_file() else None
+
+
+def read_mask(path: Path, labels: dict[int, int], data: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Read a mask onto the grid of a scan.
+
+    Parameters
+    ----------
+    path : Path
+        NIfTI of whole-number labels.
+    labels : dict of int to int
+        Of `parse_labels`.
+    data : ndarray
+        The scan, HU, RAS+.
+    affine : ndarray
+        Its affine.
+
+    Returns
+    -------
+    ndarray
+        uint8, shape of `data`: 0 background, 1 parenchymal, 2 intraventricular hemorrhage, 3 edema.
+
+    Raises
+    ------
+    MismatchError
+        If it cannot be read, has labels that are not mapped, or lies elsewhere than the scan.
+    """
+    try:
+        image = nib.load(path)
+        values, mask_affine = to_canonical(np.asanyarray(image.dataobj).squeeze(), image.affine)
+    except Exception as error:  # nibabel raises many kinds; each means the mask cannot be used
+        raise MismatchError(f"mask cannot be read: {type(error).__name__}") from error
+    if values.ndim != 3:
+        raise MismatchError(f"mask has {values.ndim} axes")
+    mask = _relabel(values, labels)
+    if same_grid(mask.shape, mask_affine, data.shape, affine, SAME_GRID_MM):
+        _check_contents(mask, data)
+        return mask
+    moved = resample_to_grid(mask, mask_affine, data.shape, affine, order=0)
+    _check_moved(mask, mask_affine, moved, affine)
+    _check_contents(moved, data)
+    return moved
+
+
+def _relabel(values: np.ndarray, labels: dict[int, int]) -> np.ndarray:
+    found = np.unique(values)
+    unknown = [float(value) for value in found if value != 0 and value not in labels]
+    if unknown:
+        raise MismatchError(f"mask has labels {unknown[:5]}, mask_labels names {sorted(labels)}")
+    mask = np.zeros(values.shape, np.uint8)
+    for value, label in labels.items():
+        mask[values == value] = label
+    return mask
+
+
+def _check_moved(mask: np.ndarray, mask_affine: np.ndarray, moved: np.ndarray, affine: np.ndarray) -> None:
+    before, after = volume_ml(mask, mask_affine), volume_ml(moved, affine)
+    if np.count_nonzero(mask) >= SMALL_VOXELS and abs(after - before) > VOLUME_TOLERANCE * before:
+        raise MismatchError(f"{before:.2f} mL in the mask, {after:.2f} mL of it on the scan")
+
+
+def _check_contents(mask: np.ndarray, data: np.ndarray) -> None:
+    clot = data[mask == LABELS["iph"]]
+    if clot.size >= SMALL_VOXELS and not CLOT_HU[0] <= np.median(clot) <= CLOT_HU[1]:
+        raise MismatchError(f"median of {np.median(clot):.0f} HU under the mask, expected {CLOT_HU[0]:g} to {CLOT_HU[1]:g} HU")

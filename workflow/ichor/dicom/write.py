@@ -1,0 +1,66 @@
+"""Write an accepted scan: compressed NIfTI, a sidecar from an allow-list, and its row of table ``scans``."""
+
+import hashlib
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+SIDECAR_KEYS = (
+    "Modality", "Source", "Converter", "Manufacturer", "ConvolutionKernel", "SliceThickness_mm", "GantryTilt_deg",
+    "SourceSteps_mm", "Extent_mm", "Corrections", "Head", "SourceImages",
+)  # fmt: skip
+
+
+def voxel_sha256(data: np.ndarray) -> str:
+    """SHA-256 of shape and int16 voxels, the same for the same scan whatever its file."""
+    digest = hashlib.sha256(repr(tuple(data.shape)).encode())
+    digest.update(np.asfortranarray(data, dtype="<i2").tobytes(order="F"))
+    return digest.hexdigest()
+
+
+def write_nifti(data: np.ndarray, affine: np.ndarray, path: Path) -> None:
+    """Write a compressed NIfTI (level 1, no time stamp: same voxels, same bytes), complete or not at all.
+
+    Parameters
+    ----------
+    data : ndarray
+        Three axes, int16 or uint8.
+    affine : ndarray
+        Shape (4, 4), RAS+ mm.
+    path : Path
+        Ends in ``.nii.gz``.
+    """
+    image = nib.Nifti1Image(data, affine)
+    image.header.set_xyzt_units("mm", "sec")
+    image.set_sform(affine, code=1)
+    image.set_qform(affine, code=1)
+    compressor = zlib.compressobj(1, zlib.DEFLATED, 31)
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as stream:
+        stream.write(compressor.compress(image.header.binaryblock + b"\0\0\0\0"))
+        stream.write(compressor.compress(np.asfortranarray(data).tobytes(order="F")))
+        stream.write(compressor.flush())
+    part.replace(path)
+
+
+def write_sidecar(content: dict[str, Any], path: Path) -> None:
+    """Write the JSON sidecar.
+
+    Raises
+    ------
+    ValueError
+        If `content` holds a key that is not on the allow-list `SIDECAR_KEYS`.
+    """
+    foreign = set(content) - set(SIDECAR_KEYS)
+    if foreign:
+        raise ValueError(f"sidecar keys {sorted(foreign)} are not on the allow-list")
+    path.write_text(json.dumps({key: content[key] for key in SIDECAR_KEYS if key in content}, indent=1) + "\n")
+
+
+def image_path(out_dir: Path, patient: str, time_point: str, suffix: str) -> Path:
+    """BIDS-style path of a patient's file, ``sub-.../ses-.../ct/sub-..._ses-..._<suffix>``."""
+    return out_dir / f"sub-{patient}" / f"ses-{time_point}" / "ct" / f"sub-{patient}_ses-{time_point}_{suffix}"

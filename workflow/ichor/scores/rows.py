@@ -1,0 +1,72 @@
+"""Scores of many patients at once, from the columns of a cohort table."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from ichor.scores.brain import brain
+from ichor.scores.func import func
+from ichor.scores.ich import ich
+from ichor.scores.ich_gs import ich_gs
+from ichor.scores.max_ich import max_ich
+from ichor.scores.nag import nag
+from ichor.scores.points import Points, is_unknown
+
+IVH_PRESENT_ML = 0.1
+"""Measured intraventricular volume, mL, above which there is IVH; less is a few stray voxels (our choice)."""
+
+_BLEED = ("gcs", "iph_ml", "ivh", "location", "age_years")
+SCORES: Mapping[str, tuple[Callable[..., Points], tuple[str, ...]]] = {
+    "ich": (ich, _BLEED),
+    "ich_gs": (ich_gs, _BLEED),
+    "func": (func, ("iph_ml", "age_years", "location", "gcs", "prior_cognitive_impairment")),
+    "max_ich": (max_ich, ("nihss", "age_years", "ivh", "anticoagulant", "iph_ml", "location")),
+    "brain": (brain, ("iph_ml", "prior_ich", "anticoagulant", "ivh", "onset_to_ct_h")),
+    "nag": (nag, ("nihss", "anticoagulant", "glucose_mmol_l")),
+}
+"""Score -> its function and its items; ``ivh`` is derived from ``ivh_ml``, every other item is a cohort column."""
+HIGHER_IS_BETTER = ("func",)
+
+
+def score_columns(score: str) -> list[str]:
+    """Cohort columns that a score reads, for the check of what is known when."""
+    return ["ivh_ml" if item == "ivh" else item for item in SCORES[score][1]]
+
+
+def score_rows(score: str, cohort: pd.DataFrame, *, ivh_present_ml: float = IVH_PRESENT_ML) -> pd.DataFrame:
+    """Points of every patient.
+
+    Parameters
+    ----------
+    score : str
+        Key of `SCORES`.
+    cohort : DataFrame
+        Table ``cohort``, or any table with the columns of `score_columns`.
+    ivh_present_ml : float
+        Intraventricular volume, mL, above which there is intraventricular hemorrhage.
+
+    Returns
+    -------
+    DataFrame
+        Index of `cohort`; ``points`` (NaN when an item is unknown), ``reason`` (``missing_input`` or None) and
+        ``missing`` (the unknown items, separated by semicolons).
+
+    Raises
+    ------
+    ValueError
+        If an item is impossible (a GCS of 2).
+    """
+    function, items = SCORES[score]
+    columns = {item: list(cohort["ivh_ml" if item == "ivh" else item]) for item in items}
+    if "ivh" in columns:
+        columns["ivh"] = [None if is_unknown(ml) else ml > ivh_present_ml for ml in columns["ivh"]]
+    found = [function(**dict(zip(items, row, strict=True))) for row in zip(*columns.values(), strict=True)]
+    return pd.DataFrame(
+        {
+            "points": np.array([points.value for points in found], dtype=float),
+            "reason": pd.Series([str(p.reason) if p.reason else None for p in found], index=cohort.index, dtype=object),
+            "missing": pd.Series([";".join(points.missing) for points in found], index=cohort.index, dtype=object),
+        },
+        index=cohort.index,
+    )
