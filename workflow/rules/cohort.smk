@@ -14,7 +14,6 @@ rule merge_patients:
         "../../envs/ichor.yaml"
     params:
         roles=CENTERS["role"].to_dict(),
-        with_table=[name for name in CENTERS.index if CENTERS.loc[name, "table"]],
         code=code_of("merge_patients"),
     script:
         "../scripts/merge_patients.py"

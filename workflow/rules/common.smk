@@ -2,7 +2,7 @@
 import shutil
 from pathlib import Path
 
-from ichor import study
+from ichor import run_lock, study
 from ichor.cohort.splits import split_names
 from ichor.errors import StudyError
 from ichor.models import registry
@@ -33,6 +33,14 @@ try:
     CENTERS, COLUMNS, SPLITS, MODELS = load_study()
 except StudyError as error:
     raise WorkflowError(str(error)) from None
+
+if workflow.is_main_process:
+    run_lock.remove_stale_lock()
+
+
+onstart:
+    run_lock.remember_owner()
+
 
 SHARDS = [str(shard) for shard in range(config["ingest"]["shards_per_center"])]
 FOLDS = [str(fold) for fold in range(config["segmentation"]["folds"])]
@@ -104,3 +112,15 @@ def evaluated_tables(wildcards):
         if config["predictions"]
         else [table for task in TARGETS for table in predictions_of(task)]
     )
+
+
+def provenance_inputs(wildcards):
+    """What the study read: sheets and clinical tables."""
+    sheets = [config["centers"], config["columns"]]
+    found = [str(study.find_sheet(sheet, REPOSITORY)) for sheet in sheets if sheet]
+    return found + [table for table in CENTERS["table"] if table]
+
+
+def segmentation_work(wildcards):
+    """Folder of a split's nnU-Net: preprocessed scans and checkpoints."""
+    return f"work/segmentation/{wildcards.split}"

@@ -1,5 +1,9 @@
 # Raw DICOM or NIfTI of each center to one accepted scan per patient and time point.
 
+SCAN_RULES = dict(
+    min_slices=config["ingest"]["minimum_slices"],
+    min_coverage_mm=config["ingest"]["minimum_coverage_mm"],
+)
 READING_LIMITS = dict(
     header_seconds=config["ingest"]["file_timeout_s"],
     convert_seconds=config["ingest"]["conversion_timeout_s"],
@@ -64,11 +68,7 @@ rule select_center:
     conda:
         "../../envs/ichor.yaml"
     params:
-        rules=dict(
-            min_slices=config["ingest"]["minimum_slices"],
-            min_coverage_mm=config["ingest"]["minimum_coverage_mm"],
-            followup_h=config["ingest"]["followup_h"],
-        ),
+        rules=SCAN_RULES | dict(followup_h=config["ingest"]["followup_h"]),
         code=code_of("select_center"),
     script:
         "../scripts/select_center.py"
@@ -95,9 +95,8 @@ rule convert_shard:
         masks=center_value("masks"),
         mask_pattern=center_value("mask_pattern"),
         mask_labels=center_value("mask_labels"),
+        rules=SCAN_RULES,
         limits=READING_LIMITS,
-        minimum_coverage_mm=config["ingest"]["minimum_coverage_mm"],
-        key_file=KEY_FILE,
         code=code_of("convert_shard"),
     script:
         "../scripts/convert_shard.py"

@@ -59,9 +59,7 @@ rule write_provenance:
         "../../envs/ichor.yaml"
     params:
         config=config,
-        sheets=lambda wildcards: [config["centers"], *([config["columns"]] if config["columns"] else [])],
-        tables=[table for table in CENTERS["table"] if table],
-        repository=lambda wildcards: str(REPOSITORY),
+        inputs=provenance_inputs,
         code=code_of("write_provenance"),
     script:
         "../scripts/write_provenance.py"
@@ -99,6 +97,9 @@ rule write_report:
     params:
         study=dict(config["study"], simulated=SIMULATED),
         splits=SPLITS,
+        models=MODELS,
+        growth_ml=12.5 if config["cohort"]["expansion"]["definition"] == "absolute_12.5" else 6.0,
+        auc_alarm=config["evaluation"]["auc_alarm"],
         code=code_of("write_report"),
     script:
         "../scripts/write_report.py"

@@ -7,7 +7,7 @@ rule plan_segmentation:
         scans="results/scans.tsv",
     output:
         plans="results/segmentation/{split}/plans.json",
-        manifest="work/segmentation/{split}/manifest.json",
+        manifest="work/segmentation/{split}/nnUNet_preprocessed/Dataset001_Ichor/manifest.json",
     log:
         "logs/plan_segmentation/{split}.log",
     benchmark:
@@ -18,7 +18,9 @@ rule plan_segmentation:
         mem_mb=8000,
         runtime=240,
     params:
+        work_dir=segmentation_work,
         labels=config["segmentation"]["labels"],
+        seed=config["seed"],
         plan=config["segmentation"]["plan"],
         code=code_of("plan_segmentation"),
     script:
@@ -27,7 +29,8 @@ rule plan_segmentation:
 
 rule train_segmentation:
     input:
-        manifest="work/segmentation/{split}/manifest.json",
+        plans="results/segmentation/{split}/plans.json",
+        manifest="work/segmentation/{split}/nnUNet_preprocessed/Dataset001_Ichor/manifest.json",
     output:
         weights="results/segmentation/{split}/fold-{fold}/model.safetensors",
         model="results/segmentation/{split}/fold-{fold}/model.json",
@@ -43,7 +46,11 @@ rule train_segmentation:
         mem_mb=16000,
         runtime=2880,
     params:
-        budget=config["segmentation"]["budget"],
+        work_dir=segmentation_work,
+        budget={
+            key: value for key, value in config["segmentation"]["budget"].items() if key != "checkpoint_every_epochs"
+        },
+        checkpoint_every_epochs=config["segmentation"]["budget"]["checkpoint_every_epochs"],
         seed=config["seed"],
         device=config["compute"]["device"],
         code=code_of("train_segmentation"),

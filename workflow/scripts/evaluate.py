@@ -18,9 +18,9 @@ if __name__ == "__main__":
         tables.read("truth", snakemake.input.truth) if snakemake.input.truth else None,
         seed=snakemake.params.seed,
         bootstrap=settings["bootstrap"],
-        threshold_rule=settings["threshold"],
+        threshold=settings["threshold"],
         target_sensitivity=settings["target_sensitivity"],
-        net_benefit_thresholds=settings["net_benefit_thresholds"],
+        net_benefit_thresholds=tuple(settings["net_benefit_thresholds"]),
     )
     tables.write("metrics", metrics, snakemake.output.metrics)
     tables.write("comparisons", comparisons, snakemake.output.comparisons)

@@ -18,6 +18,8 @@ if __name__ == "__main__":
         tables.read("scans", snakemake.input.scans),
         labels=snakemake.params.labels,
         plan=snakemake.params.plan,
-        work_dir=Path(snakemake.output.manifest).parent,
+        work_dir=Path(snakemake.params.work_dir),
         out_plans=Path(snakemake.output.plans),
+        workers=snakemake.threads,
+        seed=snakemake.params.seed,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from ichor import tables
 from ichor.logs import log_to
 from ichor.segmentation.predict import segment_shard
+from ichor.training.device import choose_device
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -19,7 +20,8 @@ if __name__ == "__main__":
         snakemake.wildcards.split,
         [Path(path).parent for path in snakemake.input.models],
         Path(snakemake.output.folder),
-        device=snakemake.params.device,
+        device=choose_device(snakemake.params.device).type,
+        threads=snakemake.threads,
         log=snakemake.log[0],
         **snakemake.params.inference,
     )

@@ -1,5 +1,7 @@
 """A cohort of phantom heads: a sphere of brain with a bleed, whose label is visible in the image."""
 
+import copy
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
@@ -71,7 +73,13 @@ SMALL_VIT = {
 }
 
 
+@pytest.fixture(scope="session")
+def small_vit_settings():
+    """Settings of a ViT that trains in a second; not to be changed."""
+    return SMALL_VIT
+
+
 @pytest.fixture
 def small_vit():
-    """Settings of a ViT that trains in a second."""
-    return {**SMALL_VIT, "input": dict(SMALL_VIT["input"]), "training": dict(SMALL_VIT["training"])}
+    """The same settings, a copy that a test may change."""
+    return copy.deepcopy(SMALL_VIT)

@@ -4,6 +4,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+
 from ichor import tables
 from ichor.cohort.fences import LeakError
 from ichor.errors import StudyError

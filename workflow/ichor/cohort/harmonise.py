@@ -138,7 +138,7 @@ def _check_times(center: str, table: Path, rows: pd.DataFrame, status: list[dict
 
 def _merge_duplicates(center: str, table: Path, rows: pd.DataFrame, status: list[dict]) -> pd.DataFrame:
     """One row per patient: rows that agree fill each other's gaps, patients whose rows contradict are set aside."""
-    kept = [rows[~rows["patient"].duplicated(keep=False)]]
+    kept = rows[~rows["patient"].duplicated(keep=False)].to_dict("records")
     for patient, group in rows[rows["patient"].duplicated(keep=False)].groupby("patient"):
         where = f"{table.name}, rows {', '.join(map(str, group.index))}"
         different = [name for name in group.columns if group[name].nunique(dropna=True) > 1]
@@ -148,8 +148,8 @@ def _merge_duplicates(center: str, table: Path, rows: pd.DataFrame, status: list
         else:
             detail = f"{where} agree; taken as one"
             status.append(_status(center, str(patient), "flagged", Reason.DUPLICATE_PATIENT, detail))
-            kept.append(group.bfill().iloc[:1])
-    return pd.concat(kept).astype(object)
+            kept.append({name: next(iter(group[name].dropna()), None) for name in group.columns})
+    return pd.DataFrame(kept, columns=rows.columns, dtype=object)
 
 
 def _unmapped(center: str, table: Path, mapped: list[Column], headers: Iterable[str]) -> list[dict]:

@@ -41,8 +41,8 @@ def table_one(patients: pd.DataFrame, cohorts: Mapping[str, pd.DataFrame] | None
         A row per variable (per ``level`` of a category; yes/no variables have level 1 only) and ``center``: each
         center, ``development``, ``external`` and ``all``. ``kind`` is ``number`` (``median q1 q3``, linear
         interpolation) or ``category`` (``count percent`` of those recorded). ``n`` recorded, ``missing`` not recorded,
-        ``text`` as printed: ``60 [50-69]`` or ``16 (64.0 %)``. ``standardized_difference``, in the rows ``all`` alone, is
-        external against development: difference of means over the root of the mean variance; for categories the
+        ``text`` as printed: ``60 [50-69]`` or ``16 (64.0 %)``. ``standardized_difference``, in the rows ``all`` alone,
+        is external against development: difference of means over the root of the mean variance; for categories the
         Mahalanobis distance of the proportions (Yang and Dalton, SAS Global Forum 2012, paper 335), without sign.
         The variable ``patients`` counts the patients.
     """
@@ -107,10 +107,13 @@ def _difference(groups: Mapping[str, pd.DataFrame], name: str, levels: list) -> 
     development, external = (groups[role][name].dropna() for role in GROUPS)
     if len(levels) == 0:
         return standardized_difference(development.astype(float).to_numpy(), external.astype(float).to_numpy())
-    counted = [[np.mean(group == level) for level in levels] for group in (development, external) if len(group)]
-    if len(counted) < 2:
+    if not len(development) or not len(external):
         return math.nan
-    first, second = (np.array(shares if len(levels) == 1 else shares[1:]) for shares in counted)
+    seen = [level for level in levels if ((development == level).any() or (external == level).any())]
+    counted = seen if len(levels) == 1 else seen[1:]  # the shares sum to 1: one level follows from the others
+    if not counted:
+        return math.nan
+    first, second = (np.array([np.mean(own == level) for level in counted]) for own in (development, external))
     return standardized_distance(first, second)
 
 

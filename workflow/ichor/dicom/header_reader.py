@@ -154,7 +154,8 @@ def _describe(header: Any) -> dict[str, Any]:
     }
 
 
-def _limit_memory(megabytes: int) -> None:
+def limit_memory(megabytes: int) -> None:
+    """Limit the address space of this process (Unix) and forbid core files."""
     try:
         import resource
     except ImportError:  # not on Windows; the time limit still holds
@@ -165,7 +166,7 @@ def _limit_memory(megabytes: int) -> None:
 
 def main() -> None:
     """Answer the paths on standard input until it ends."""
-    _limit_memory(int(sys.argv[1]))
+    limit_memory(int(sys.argv[1]))
     sys.stdout.write('"ready"\n')
     sys.stdout.flush()
     for line in sys.stdin:

@@ -14,7 +14,6 @@ from ichor.dicom.stack import COLUMN, POSITION, ROW, Stack
 
 LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 PLACE_TOLERANCE_MM = 0.1
-PAD_HU = -1024
 
 
 class WrongExtentError(Exception):
@@ -69,7 +68,10 @@ def place(data: np.ndarray, affine: np.ndarray, rows: pd.DataFrame, stack: Stack
     difference = np.abs(np.stack([affine[:3, 0] - first_step, affine[:3, 1] - second_step])).max() * max(shape[:2])
     corner = rows[POSITION].to_numpy(float) * LPS_TO_RAS
     corner = corner + (row_sign < 0) * row * (shape[0] - 1) + (column_sign < 0) * column * (shape[1] - 1)
-    ends = np.linalg.norm(corner[[0, -1]] - affine[:3, 3], axis=1)
+    apart = corner[[0, -1]] - affine[:3, 3]
+    if stack.sheared:  # the converter's origin may be that of a straight stack: only the place along the normal counts
+        apart = (apart @ (stack.normal * LPS_TO_RAS))[:, None]
+    ends = np.linalg.norm(apart, axis=1)
     off = max(float(ends.min()), float(difference))
     if off > PLACE_TOLERANCE_MM:
         raise WrongExtentError(f"first slice lies {off:.2f} mm from its header position")
@@ -82,7 +84,7 @@ def regrid(slices: Slices, stack: Stack) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     slices : Slices
-        Padding already at `PAD_HU`.
+        Padding already at -1024 HU. Where slices are shifted, what comes in from outside gets the lowest value of all.
     stack : Stack
         Says whether the stack is sheared or uneven.
 
@@ -131,23 +133,23 @@ def _shift_back(slices: Slices, lateral: np.ndarray) -> tuple[list[np.ndarray], 
         size + int(np.ceil(shift.max() - low - 1e-6))
         for size, shift, low in zip(slices.data.shape[:2], shifts, lows, strict=True)
     ]
-    planes = []
+    planes, lowest = [], float(slices.data.min())
     for k in range(slices.data.shape[2]):
         plane = slices.data[:, :, k].astype(np.float32)
         for axis in (0, 1):
-            plane = _shift(plane, axis, float(shifts[axis][k] - lows[axis]), sizes[axis])
+            plane = _shift(plane, axis, float(shifts[axis][k] - lows[axis]), sizes[axis], lowest)
         planes.append(plane)
     return planes, slices.origins[0] + lows[0] * slices.first_step + lows[1] * slices.second_step
 
 
-def _shift(plane: np.ndarray, axis: int, shift: float, size: int) -> np.ndarray:
-    """Move a plane by `shift` >= 0 voxels along `axis` into `size` voxels, linear, padded with air."""
+def _shift(plane: np.ndarray, axis: int, shift: float, size: int, fill: float) -> np.ndarray:
+    """Move a plane by `shift` >= 0 voxels along `axis` into `size` voxels, linear, padded with `fill`."""
     whole = int(np.floor(shift + 1e-6))
     part = np.float32(max(0.0, shift - whole))
     if size == plane.shape[axis] and whole == 0 and part < 1e-4:
         return plane
     moved = np.moveaxis(plane, axis, 0)
-    out = np.full((size, moved.shape[1]), PAD_HU, np.float32)
+    out = np.full((size, moved.shape[1]), fill, np.float32)
     count = min(len(moved), size - whole)
     out[whole : whole + count] = moved[:count]
     if part >= 1e-4:

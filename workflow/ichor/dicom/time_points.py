@@ -73,7 +73,7 @@ def _take(rows: pd.DataFrame, visit: pd.Index, time_point: str, alternatives: in
     best = rows.loc[visit].sort_values(["score", "series"], ascending=[False, True]).index
     rows.loc[best[0], ["time_point", "outcome"]] = [time_point, "accepted"]
     others = best[1:]
-    _refuse(rows, others, Reason.NOT_CHOSEN, f"{time_point}: score below {rows.loc[best[0], 'score']:g}")
+    _refuse(rows, others, Reason.NOT_CHOSEN, f"{time_point}: score not above {rows.loc[best[0], 'score']:g}")
     for rank, row in enumerate(best[: 1 + alternatives], start=1):
         rows.loc[row, "rank"] = rank
         rows.loc[row, "time_point"] = time_point

@@ -9,6 +9,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+HEADER_BYTES = 352  # NIfTI-1 header of 348 bytes and 4 bytes that say there is no extension
 SIDECAR_KEYS = (
     "Modality", "Source", "Converter", "Manufacturer", "ConvolutionKernel", "SliceThickness_mm", "GantryTilt_deg",
     "SourceSteps_mm", "Extent_mm", "Corrections", "Head", "SourceImages",
@@ -36,6 +37,7 @@ def write_nifti(data: np.ndarray, affine: np.ndarray, path: Path) -> None:
     """
     image = nib.Nifti1Image(data, affine)
     image.header.set_xyzt_units("mm", "sec")
+    image.header.set_data_offset(HEADER_BYTES)
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
     compressor = zlib.compressobj(1, zlib.DEFLATED, 31)

@@ -51,6 +51,9 @@ def odds_ratios(labels: np.ndarray, variables: pd.DataFrame) -> pd.DataFrame:
         return out.assign(reason=Reason.PERFECT_PREDICTION)
     slope, error = fit.params[variables.columns], fit.bse[variables.columns]
     return out.assign(
-        odds_ratio=np.exp(slope), low=np.exp(slope - Z * error), high=np.exp(slope + Z * error),
-        z=slope / error, p=fit.pvalues[variables.columns],
+        odds_ratio=np.exp(slope),
+        low=np.exp(slope - Z * error),
+        high=np.exp(slope + Z * error),
+        z=slope / error,
+        p=fit.pvalues[variables.columns],
     )

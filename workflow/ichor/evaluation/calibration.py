@@ -12,7 +12,7 @@ import statsmodels.api as sm
 from statsmodels.nonparametric.smoothers_lowess import lowess
 
 from ichor.evaluation.bootstrap import Resamples, weighted_mean
-from ichor.evaluation.intervals import Z, Estimate, check_inputs, undefined, wald, wilson
+from ichor.evaluation.intervals import Estimate, Z, check_inputs, undefined, wald, wilson
 from ichor.reasons import Reason
 
 

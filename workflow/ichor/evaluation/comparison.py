@@ -30,8 +30,11 @@ def compare(rows: pd.DataFrame) -> list[dict]:
         names = dict(zip(TASK, key, strict=True))
         groups = [*part.groupby("center", sort=True), ("all", part)]
         out += [{**names, **row} for center, group in groups for row in _between_models(center, group)]
-        out += [{**names, **row} for model, group in part.groupby("model", sort=True)
-                for row in _between_centers(model, group)]
+        out += [
+            {**names, **row}
+            for model, group in part.groupby("model", sort=True)
+            for row in _between_centers(model, group)
+        ]
     return out
 
 
@@ -62,6 +65,11 @@ def _between_centers(model: str, rows: pd.DataFrame) -> list[dict]:
 
 def _row(center: str, first: str, second: str, test: str, result: DifferenceTest, labels: np.ndarray) -> dict:
     return {
-        "center": center, "model_a": first, "model_b": second, "test": test, **result._asdict(),
-        "n": int(labels.size), "events": int(labels.sum()),
+        "center": center,
+        "model_a": first,
+        "model_b": second,
+        "test": test,
+        **result._asdict(),
+        "n": int(labels.size),
+        "events": int(labels.sum()),
     }

@@ -77,22 +77,30 @@ def evaluate(
     metrics, points = _missing_fits(checked, rows), []
     for key, part in track(list(rows.groupby(FIT, sort=True)), "evaluate"):
         names = dict(zip(FIT, key, strict=True))
-        cells = {center: group for center, group in part.groupby("center", sort=True)} | {"all": part}
-        measured = {}
-        for center, group in cells.items():
-            draws = Resamples(group["center"].to_numpy(), bootstrap, _seed(seed, names, center))
-            measured[center] = measure(group, draws, tuple(net_benefit_thresholds))
-            metrics += _rows(names, center, measured[center], group)
-            points += [{**names, "center": center, **point} for point in _curves(group)]
-        chosen = thresholds.get(key)
-        if chosen is not None:
-            metrics.append({**names, "center": "all", **metric_row("threshold", chosen, 0, 0)})
-        metrics += _pooled(names, [value for center, value in measured.items() if center != "all"])
+        measured, drawn = _one_fit(names, part, seed, bootstrap, tuple(net_benefit_thresholds))
+        metrics += measured
+        points += drawn
+        if key in thresholds:
+            metrics.append({**names, "center": "all", **metric_row("threshold", thresholds[key], 0, 0)})
     return (
         tables.frame("metrics", metrics),
         tables.frame("comparisons", compare(rows)),
         tables.frame("curves", points),
     )
+
+
+def _one_fit(
+    names: dict, rows: pd.DataFrame, seed: int, bootstrap: int, thresholds: tuple[float, ...]
+) -> tuple[list[dict], list[dict]]:
+    """Metrics and curve points of one model in one split: each center, all rows together, and over the centers."""
+    cells = {center: group for center, group in rows.groupby("center", sort=True)} | {"all": rows}
+    measured, metrics, points = {}, [], []
+    for center, group in cells.items():
+        draws = Resamples(group["center"].to_numpy(), bootstrap, _seed(seed, names, center))
+        measured[center] = measure(group, draws, thresholds)
+        metrics += _rows(names, center, measured[center], group)
+        points += [{**names, "center": center, **point} for point in _curves(group)]
+    return metrics + _pooled(names, [value for center, value in measured.items() if center != "all"]), points
 
 
 def _seed(seed: int, names: dict, center: str) -> int:

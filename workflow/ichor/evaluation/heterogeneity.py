@@ -13,7 +13,12 @@ from scipy import stats
 from ichor.evaluation.intervals import CONFIDENCE, Estimate, undefined
 from ichor.reasons import Reason
 
-SCALES = {"auc": "logit", "observed_expected": "log", "calibration_intercept": "none", "calibration_slope": "none"}
+SCALES = {
+    "auc": "logit",
+    "observed_expected": "log",
+    "calibration_intercept": "none",
+    "calibration_slope": "none",
+}
 SMALLEST_STEP = 1e-5
 MOST_STEPS = 1000
 

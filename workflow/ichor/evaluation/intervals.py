@@ -15,8 +15,8 @@ Z = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
 class Estimate(NamedTuple):
     """A number with its 95 % interval, or the reason why number or interval is undefined.
 
-    `n` and `events` stand only where they differ from those of the rows that were evaluated (a subset, centers). `standard_error` is on the scale
-    on which the interval is symmetric: the logarithm for O/E, else the estimate's own.
+    `n` and `events` stand only where they differ from those of the rows that were evaluated (a subset, centers).
+    `standard_error` is on the scale on which the interval is symmetric: the logarithm for O/E, else the estimate's own.
     """
 
     estimate: float

@@ -77,10 +77,19 @@ def check_predictions(predictions: pd.DataFrame, source: str) -> pd.DataFrame:
         )
     _one_value(predictions, ["split", "patient"], "role", source, "a leak: a patient has one role in a split")
     _one_value(
-        predictions, ["patient"], "center", source,
+        predictions,
+        ["patient"],
+        "center",
+        source,
         "identifiers must be unique across centers: put the center's name before the identifier",
     )
-    _one_value(predictions, ["task", "target", "split", "time", "patient"], "label", source, "a patient has one outcome")
+    _one_value(
+        predictions,
+        ["task", "target", "split", "time", "patient"],
+        "label",
+        source,
+        "a patient has one outcome",
+    )
     return predictions
 
 

@@ -1,4 +1,4 @@
-"""Share of the reachable signal: how much of what the true risk could discriminate does the model discriminate?
+"""Share of the reachable signal: how much of what the true risk could discriminate the model does discriminate.
 
 Only for simulated patients, whose true risk is known. An outcome is drawn from the risk, so even the risk itself has an
 AUC below 1; (AUC - 0.5) / (AUC of the true risk - 0.5), both on the same patients, is 1 for a model as good as the risk

@@ -1,4 +1,4 @@
-"""Clinical utility: net benefit, the currency of a decision curve (Vickers & Elkin, Med Decis Making 2006;26:565-574)."""
+"""Net benefit, the currency of a decision curve (Vickers & Elkin, Med Decis Making 2006;26:565-574)."""
 
 import numpy as np
 

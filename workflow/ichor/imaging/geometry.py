@@ -132,9 +132,8 @@ def resample_to_grid(
     """
     if order not in (0, 1):
         raise ValueError(f"order must be 0 (labels) or 1 (intensities), found {order}")
-    mapping = np.linalg.inv(np.asarray(affine, float)) @ np.asarray(target_affine, float)
-    # rounding errors of 1e-12 voxel must not push border samples outside the image
-    mapping[np.abs(mapping) < 1e-9] = 0.0
+    # rounded, because an error of 1e-12 voxel would push the samples at the border outside the image
+    mapping = np.round(np.linalg.inv(np.asarray(affine, float)) @ np.asarray(target_affine, float), 9)
     offset = mapping[:3, 3]
     source = data if order == 0 else data.astype(np.float32, copy=False)
     out = ndimage.affine_transform(

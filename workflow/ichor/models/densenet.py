@@ -16,7 +16,7 @@ SPEC = {
     "blocks": [2, 2, 2, 2],  # layers per block
     "bottleneck": 4,  # width of a layer's 1x1x1 convolution in growth rates
     "dropout": 0.1,
-    "norm": "batch",  # batch | instance | layer (one mean per image)
+    "norm": "batch",  # batch | layer (one mean per image)
     "input": {
         "view": "head",
         "size_mm": [160.0, 192.0, 160.0],
@@ -60,7 +60,7 @@ def build(spec: dict, channels: int, shape: tuple[int, int, int], outputs: int =
             f"densenet: a grid of {list(shape)} voxels is too small, each axis needs {_MINIMUM_VOXELS}; "
             "make input.size_mm larger or input.spacing_mm finer"
         )
-    norms = {"batch": "batch", "instance": ("instance", {"affine": True}), "layer": ("group", {"num_groups": 1})}
+    norms = {"batch": "batch", "layer": ("group", {"num_groups": 1})}
     if spec["norm"] not in norms:
         raise StudyError(f"densenet: norm: found {spec['norm']!r}; write {', '.join(norms)}")
     return DenseNet(

@@ -18,7 +18,7 @@ from timm.models.vision_transformer import VisionTransformer  # noqa: E402
 FAMILY = "network"
 SPEC = {
     "form": "volume",  # volume = 3D patches; slices = slices as channels; tokens = a vector per slice, then attention
-    "stem": "linear",  # linear patch embedding, or conv: strided convolutions down to the patch size
+    "stem": "conv",  # conv = strided convolutions down to the patch size (Xiao et al., NeurIPS 2021), or linear
     "patch": [8, 8, 4],  # voxels per patch along x, y, z; z counts in form volume only
     "architecture": "",  # name of a timm ViT, for example vit_small_patch16_224; empty = the four numbers below
     "dim": 96,  # width of a token

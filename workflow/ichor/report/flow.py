@@ -1,126 +1,141 @@
-"""Cohort flow: how many patients reach each step, and for what reason the others leave."""
+"""Cohort flow: how many patients and scans reach each step, and for what reason the others leave."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-from ichor.report import numbers
-from ichor.report.svg import Canvas, text_width
+from ichor.reasons import Reason
+from ichor.report import names, numbers
 
-LINE, PAD, GAP = 17.0, 10.0, 24.0
+ALL = "all"
+IMAGE_STAGES = ("index", "select", "convert", "check", "segmentation")
+UNITS = {"file": "files", "series": "series", "patient": "patients", "center": "centers"}
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step of the flow.
+class Loss:
+    """Those who left at one place for one reason: a code, how many of what, and center -> how many."""
 
-    Attributes
-    ----------
-    title : str
-        Who is counted here.
-    total : int
-        How many there are.
-    by_center : dict
-        Center -> how many.
-    losses : list of (str, dict)
-        Reason code and center -> how many left before this step for that reason.
-    """
+    reason: str
+    count: int
+    unit: str
+    by_center: dict[str, int]
+
+
+@dataclass
+class Box:
+    """One box of the chart: who is counted, how many, small print, and those who left here."""
 
     title: str
-    total: int
-    by_center: dict[str, int]
-    losses: list[tuple[str, dict[str, int]]]
+    count: int | None
+    lines: list[str] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
 
 
-def draw(steps: list[Step], *, simulated: bool, width: float = 760) -> Canvas:
-    """Flow chart from top to bottom; those who leave branch off to the side (below, on a narrow chart)."""
-    narrow = width < 500
-    main = width - 26 if narrow else 330.0
-    side_x, side = (26.0, width - 30) if narrow else (main + 44, width - main - 48)
-    texts = [_main_lines(step, main) for step in steps]
-    leaves = [_side_lines(step, side) for step in steps]
-    height = sum(_main_height(text) for text in texts)
-    for leave in leaves[1:]:
-        height += GAP + (max(_side_height(leave), 0) + (GAP if leave and narrow else 0))
-    canvas = Canvas(width, height + 24, _said(steps), simulated=simulated)
-    y = 2.0
-    for i, (step, text, leave) in enumerate(zip(steps, texts, leaves, strict=True)):
-        if i:
-            drop = GAP + _side_height(leave) + (GAP if leave and narrow else 0)
-            x = 13.0 if narrow else main / 2
-            _arrow(canvas, x, y, x, y + drop)
-            if leave:
-                top = y + GAP / 2
-                middle = top + _side_height(leave) / 2
-                _arrow(canvas, x, middle, side_x, middle)
-                _box(canvas, side_x, top, side, _side_height(leave), leave, "box aside")
-            y += drop
-        _box(canvas, 2, y, main - 4 if not narrow else width - 6, _main_height(text), text, "box")
-        y += _main_height(text)
-        del step
-    return canvas
+@dataclass
+class Flow:
+    """The chart: two sources that are joined, the split, and one branch per target."""
+
+    sources: list[Box]
+    joined: Box
+    split: Box | None
+    targets: list[Box]
+
+    @property
+    def boxes(self) -> list[Box]:
+        """All boxes in reading order."""
+        return [*self.sources, self.joined, *([self.split] if self.split else []), *self.targets]
 
 
-def _main_height(lines: list) -> float:
-    return 2 * PAD + LINE * len(lines) - 3
+def arrange(frame: pd.DataFrame, scans: pd.DataFrame) -> Flow | None:
+    """Arrange the flow table for drawing; None when it has no patients.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns step, split, target, center, kind, reason, unit, count, events, as the cohort's flow counts them.
+    scans : DataFrame
+        The scans table.
+    """
+    frame = frame.assign(**{c: frame[c].fillna("").astype(str) for c in ("split", "target", "reason", "center")})
+    if not (frame["step"] == "patients").any():
+        return None
+    patients, baseline, followup = (_kept(frame, step) for step in ("patients", "baseline_scan", "followup_scan"))
+    merge = _losses(frame[(frame["step"] == "merge") & (frame["unit"] == "patient")])
+    no_record = [loss for loss in merge if loss.reason == Reason.NO_RECORD]
+    left = [loss for loss in merge if loss not in no_record]
+    left += _unexplained(patients, baseline, left)
+    images = _losses(frame[frame["step"].isin(IMAGE_STAGES)]) + no_record
+    joined = Box("Patients with a record and an accepted baseline scan", baseline.get(ALL), [_where(baseline)], left)
+    if followup:
+        joined.lines.append(f"With an accepted follow-up scan: {numbers.count(followup.get(ALL))}")
+    records = _losses(frame[(frame["step"] == "harmonise") & (frame["unit"] == "patient")])
+    counts = scans["center"].value_counts().sort_index()
+    return Flow(
+        sources=[
+            Box("Patients with a clinical record", patients.get(ALL), [_where(patients)], records),
+            Box("Accepted head CT scans", len(scans), [_where(counts.to_dict())], images),
+        ],
+        joined=joined,
+        **_split(frame),
+    )
 
 
-def _side_height(lines: list) -> float:
-    return 2 * PAD + LINE * len(lines) - 3 if lines else 0.0
+def table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Every exclusion: step, split and target, reason, unit and count by center, in the order of the flow."""
+    out = frame[(frame["kind"] == "set_aside") & (frame["count"] > 0)]
+    keys = ["step", "split", "target", "reason", "unit"]
+    out = out.assign(**{c: out[c].fillna("").astype(str) for c in keys})
+    wide = out.pivot_table(index=keys, columns="center", values="count", aggfunc="sum", sort=False, dropna=False)
+    return wide.dropna(how="all").reset_index()
 
 
-def _main_lines(step: Step, width: float) -> list[tuple[str, str, str]]:
-    out = [(part, "strong", "") for part in _wrap(step.title, width - 70)]
-    out[0] = (out[0][0], "strong", numbers.count(step.total))
-    centers = ", ".join(f"{center} {numbers.count(n)}" for center, n in step.by_center.items())
-    return out + [(part, "muted small", "") for part in _wrap(centers, width - 24, 10.5)]
+def _split(frame: pd.DataFrame) -> dict:
+    found = sorted({s for s in frame["split"].unique() if s}, key=names.split_order)
+    if not found:
+        return {"split": None, "targets": []}
+    own = frame[frame["split"] == found[0]]
+    roles = {role: _kept(own, role) for role in ("train", "tune", "test")}
+    box = Box(
+        f"Split “{found[0]}”",
+        sum(role.get(ALL, 0) for role in roles.values()),
+        [f"{words}: {numbers.count(roles[role].get(ALL))} ({_where(roles[role])})" for role, words in
+         (("train", "Train"), ("tune", "Tune"), ("test", "Test")) if roles[role].get(ALL)],
+    )  # fmt: skip
+    targets = []
+    labelled = own[own["step"] == "labelled"]
+    for target in labelled["target"].drop_duplicates():
+        part = labelled[labelled["target"] == target]
+        kept = part[(part["kind"] == "accepted") & (part["center"] == ALL)]
+        n = int(kept["count"].sum())
+        events = kept["events"].sum(min_count=1)
+        what = names.event(target)
+        known = f"With the event: {numbers.count(events)} ({numbers.percent(events, n)})" if n else "Nobody is labelled"
+        title = f"{what[0].upper()}{what[1:]}: known"
+        targets.append(Box(title, n, [known, _where(_kept(part, "labelled"))], _losses(part)))
+    return {"split": box, "targets": targets}
 
 
-def _side_lines(step: Step, width: float) -> list[tuple[str, str, str]]:
+def _kept(frame: pd.DataFrame, step: str) -> dict[str, int]:
+    own = frame[(frame["step"] == step) & (frame["kind"] == "accepted")]
+    return {str(row.center): int(row.count) for row in own[["center", "count"]].itertuples(index=False, name="Row")}
+
+
+def _losses(frame: pd.DataFrame) -> list[Loss]:
     out = []
-    for reason, by_center in step.losses:
-        total = sum(by_center.values())
-        for i, part in enumerate(_wrap(numbers.short_why(reason), width - 66)):
-            out.append((part, "", numbers.count(total) if i == 0 else ""))
-        where = ", ".join(f"{center} {numbers.count(n)}" for center, n in by_center.items() if n)
-        out += [(part, "muted small", "") for part in _wrap(f"{reason}: {where}", width - 24, 10.5)]
-    return out
+    own = frame[(frame["kind"] == "set_aside") & (frame["count"] > 0)]
+    for (reason, unit), part in own.groupby(["reason", "unit"], sort=False):
+        by_center = part.groupby("center", sort=False)["count"].sum()
+        total = int(by_center.get(ALL, by_center.sum()))
+        out.append(Loss(reason, total, unit, {str(c): int(n) for c, n in by_center.items() if c not in (ALL, "")}))
+    return sorted(out, key=lambda loss: (loss.unit, -loss.count, loss.reason))
 
 
-def _box(canvas: Canvas, x: float, y: float, width: float, height: float, lines: list, css: str) -> None:
-    canvas.rect(x, y, width, height, css, r=3)
-    at = y + PAD + 11
-    for words, look, number in lines:
-        canvas.text(x + 12, at, words, look)
-        if number:
-            canvas.text(x + width - 12, at, number, "strong", "end")
-        at += LINE
+def _unexplained(before: dict[str, int], after: dict[str, int], losses: list[Loss]) -> list[Loss]:
+    """Patients that vanish without a reason: shown as such, so that a hole in the bookkeeping is seen."""
+    gap = before.get(ALL, 0) - after.get(ALL, 0) - sum(loss.count for loss in losses)
+    return [Loss("", gap, "patient", {})] if gap > 0 else []
 
 
-def _arrow(canvas: Canvas, x1: float, y1: float, x2: float, y2: float) -> None:
-    canvas.line(x1, y1, x2, y2, "axis")
-    if x1 == x2:
-        head = [(x2 - 4, y2 - 7), (x2, y2), (x2 + 4, y2 - 7)]
-    else:
-        head = [(x2 - 7, y2 - 4), (x2, y2), (x2 - 7, y2 + 4)]
-    canvas.path(head, "axis")
-
-
-def _wrap(words: str, width: float, size: float = 12.0) -> list[str]:
-    lines, line = [], ""
-    for word in words.split():
-        if line and text_width(f"{line} {word}", size) > width:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}".strip()
-    return [*lines, line] if line else lines
-
-
-def _said(steps: list[Step]) -> str:
-    parts = []
-    for step in steps:
-        for reason, by_center in step.losses:
-            parts.append(f"{numbers.count(sum(by_center.values()))} left: {numbers.short_why(reason)}")
-        parts.append(f"{numbers.count(step.total)} {step.title[0].lower()}{step.title[1:]}")
-    return "Cohort flow. " + "; ".join(parts)
+def _where(by_center: dict[str, int]) -> str:
+    return ", ".join(f"{center} {numbers.count(n)}" for center, n in by_center.items() if center != ALL and n)

@@ -17,11 +17,12 @@ OTHERS = {
         "task target split center model_a model_b test difference low high statistic df p n events reason".split()
     ),
     "curves": "task target model split center curve x y low high n".split(),
+    "flow": "step split target center kind reason unit count events".split(),
+    "table_one": "variable level unit center kind n missing text standardized_difference".split(),
     "agreement": (
         "split center label n n_dice dice_q1 dice_median dice_q3 bias_ml loa_low_ml loa_high_ml ccc".split()
     ),
 }
-FREE = ("flow", "table_one")  # their columns are looked at where they are shown
 
 TableLike = pd.DataFrame | str | Path
 
@@ -39,7 +40,7 @@ def load(given: Mapping[str, TableLike]) -> dict[str, pd.DataFrame]:
     StudyError
         If a name is unknown, a file cannot be read or a column is missing.
     """
-    known = [*CHECKED, *OTHERS, *FREE]
+    known = [*CHECKED, *OTHERS]
     unknown = [name for name in given if name not in known]
     if unknown:
         raise StudyError(f"the report knows no table {', '.join(unknown)}; it knows {', '.join(known)}.")

@@ -149,6 +149,19 @@ def words(name: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+ABBREVIATIONS = {"gcs": "GCS", "nihss": "NIHSS", "ct": "CT", "ich": "ICH", "iph": "IPH", "ivh": "IVH", "gos": "GOS", "mrs": "mRS"}
+UNIT_ENDINGS = ("years", "mmhg", "mmol_l", "bpm", "h", "ml")
+
+
+def variable(name: str) -> str:
+    """Readable name of a variable, without the unit that ends it: ``age_years`` becomes ``Age``."""
+    text = name.removeprefix("label_")
+    for ending in UNIT_ENDINGS:
+        text = text.removesuffix(f"_{ending}")
+    text = " ".join(ABBREVIATIONS.get(part, part) for part in text.split("_"))
+    return text[:1].upper() + text[1:] if not text.startswith("mRS") else text
+
+
 def task(name: str) -> str:
     """Readable name of a task."""
     return TASKS.get(name, words(name))
@@ -208,3 +221,35 @@ def quantity(name: str) -> Quantity:
             "How much the true value varies from center to center (tau squared, on the scale of the pooling).",
         )  # fmt: skip
     return QUANTITIES.get(name, Quantity(words(name), 2, "", ""))
+
+
+TERMS = (
+    Quantity(
+        "Dice coefficient", 2, "1",
+        "Overlap of two masks: twice the volume they share, divided by the sum of their volumes. Falls quickly for "
+        "small bleeds, where one voxel of boundary weighs much.",
+    ),
+    Quantity(
+        "Limits of agreement", 1, "0 to 0",
+        "Mean difference between two measurements of volume, plus and minus 1.96 standard deviations: about 95 of 100 "
+        "differences lie between them.",
+    ),
+    Quantity(
+        "CCC", 2, "1",
+        "Concordance correlation coefficient: like a correlation, but it falls when one measurement is always larger.",
+    ),
+    Quantity(
+        "Mean over centers", 2, "",
+        "Random-effects mean (REML) of the centers’ estimates, with a Knapp-Hartung interval: what holds on average "
+        "over centers like these.",
+    ),
+    Quantity(
+        "A center not seen", 2, "",
+        "95 % prediction interval of the random-effects model: where the value of one more center is expected. It is "
+        "wider than the interval of the mean, because centers differ; from few centers it is very wide, and rightly.",
+    ),
+    Quantity(
+        "DeLong test", 2, "",
+        "Compares two AUCs and allows for their being measured on the same patients (paired) or on different ones.",
+    ),
+)  # fmt: skip

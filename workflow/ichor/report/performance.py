@@ -109,6 +109,7 @@ def cell(rows: pd.DataFrame, quantity: str, notes: numbers.Footnotes) -> dict:
         "kind": "value",
         "estimate": numbers.plain(row["estimate"], digits),
         "interval": numbers.interval(row["low"], row["high"], digits),
+        "note": None,
     }
     unexplained = not out["interval"] and quantity != "threshold"
     if numbers.missing(row["estimate"]) or (unexplained and not numbers.missing(row["reason"])):

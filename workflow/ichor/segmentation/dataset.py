@@ -143,7 +143,7 @@ def _analyse(case: dict, labels: Sequence[str], n_cases: int) -> dict:
     mask = to_network(read_mask(case["reference_mask"], scan), labels)
     intensities = scan.hu[mask > 0]
     limit = max(1, MAX_INTENSITIES // n_cases)
-    box = head_box(scan.hu)
+    box = head_box(scan.hu, scan.spacing_mm)
     return {
         "shape": [int(size) for size in scan.hu[box].shape],
         "spacing": [float(size) for size in scan.spacing_mm],

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch.nn import functional
 
-HEAD_HU = 0.0
-"""Voxels above are tissue or bone; air, fat, bed and padding lie below, in clipped scans as well."""
-HEAD_SHARE = 0.01
-"""A row or column belongs to the head when this share of its voxels is above `HEAD_HU`."""
-MARGIN_VOXELS = 2
+TISSUE_HU = 0.0
+"""Brain, muscle and bone lie above; air, fat and padding below, in scans clipped at -20 HU as well."""
+COARSE_MM = 4.0
+"""Voxel size within the slice at which the head is looked for; bed and head holder are thinner than three of them."""
+MARGIN_MM = 10.0
+"""Kept around what was found: the surface that the search rubs off."""
 
 Box = tuple[slice, slice, slice]
 
@@ -49,26 +51,34 @@ class Grid:
         return (shape[0] if self.keep_slices else new[0], new[1], new[2])
 
 
-def head_box(hu: np.ndarray) -> Box:
-    """Bounding box of the head within the slices; all slices are kept.
+def head_box(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> Box:
+    """Bounding box of the head within the slices, and a margin; all slices are kept.
+
+    The head is the largest body of tissue after an opening, which wipes out bed and head holder: with them the box
+    would be twice as large.
 
     Parameters
     ----------
     hu : array, shape (Z, Y, X), Hounsfield units
+    spacing_mm : tuple of float
+        Voxel size along (z, y, x).
 
     Returns
     -------
     tuple of slice
         The whole image when nothing looks like a head.
     """
-    tissue = hu > HEAD_HU
+    steps = [max(1, round(COARSE_MM / size)) for size in spacing_mm[1:]]
+    coarse = ndimage.binary_opening(hu[:, :: steps[0], :: steps[1]] > TISSUE_HU, np.ones((1, 3, 3)))
+    bodies, found = ndimage.label(coarse)
+    if not found:
+        return (slice(None), slice(None), slice(None))
+    head = bodies == 1 + int(np.bincount(bodies.ravel())[1:].argmax())
     sides = []
-    for axis in (1, 2):
-        other = (0, 2) if axis == 1 else (0, 1)
-        inside = np.flatnonzero(tissue.mean(axis=other) > HEAD_SHARE)
-        if not len(inside):
-            return (slice(None), slice(None), slice(None))
-        sides.append(slice(max(0, int(inside[0]) - MARGIN_VOXELS), int(inside[-1]) + 1 + MARGIN_VOXELS))
+    for other, step, size in zip(((0, 2), (0, 1)), steps, spacing_mm[1:], strict=True):
+        inside = np.flatnonzero(head.any(axis=other)) * step
+        margin = int(np.ceil(MARGIN_MM / size))
+        sides.append(slice(max(0, int(inside[0]) - margin), int(inside[-1]) + 1 + margin))
     return (slice(None), sides[0], sides[1])
 
 
@@ -117,7 +127,7 @@ def prepare_image(hu: np.ndarray, spacing_mm: tuple[float, float, float], grid: 
     tuple of slice
         The part of the scan that it shows.
     """
-    box = head_box(hu)
+    box = head_box(hu, spacing_mm)
     image = torch.from_numpy(normalise(hu[box], grid))[None]
     return resample(image, grid.shape(hu[box].shape, spacing_mm)), box
 

@@ -8,6 +8,9 @@ from nnunetv2.inference.sliding_window_prediction import compute_gaussian, compu
 from torch import nn
 from torch.nn import functional
 
+TILES_AT_ONCE = 4
+"""Tiles in one pass of the network: bounds the memory, and more than one is what makes a CPU fast."""
+
 
 @torch.inference_mode()
 def predict_probabilities(
@@ -59,27 +62,34 @@ def _pad(volume: torch.Tensor, patch_size: Sequence[int]) -> tuple[torch.Tensor,
 
 
 def _logits(network, volume, corners, patch_size, weight, mirror_axes) -> torch.Tensor:
+    """Weighted mean of the tiles' outputs, shape (C, Z, Y, X)."""
+    tiles = [
+        (slice(None), *(slice(start, start + size) for start, size in zip(corner, patch_size, strict=True)))
+        for corner in corners
+    ]
     total, weights = None, torch.zeros_like(volume[0])
-    for corner in corners:
-        tile = tuple(slice(start, start + size) for start, size in zip(corner, patch_size, strict=True))
-        output = _mirrored(network, volume[(slice(None), *tile)][None], mirror_axes)
+    for first in range(0, len(tiles), TILES_AT_ONCE):
+        group = tiles[first : first + TILES_AT_ONCE]
+        outputs = _mirrored(network, torch.stack([volume[tile] for tile in group]), mirror_axes)
         if total is None:
-            total = volume.new_zeros((output.shape[0], *volume.shape[1:]))
-        if len(corners) == 1:
-            return output
-        total[(slice(None), *tile)] += output * weight
-        weights[tile] += weight
+            total = volume.new_zeros((outputs.shape[1], *volume.shape[1:]))
+        for tile, output in zip(group, outputs, strict=True):
+            total[tile] += output * weight
+            weights[tile[1:]] += weight
     return total / weights
 
 
-def _mirrored(network, tile, mirror_axes) -> torch.Tensor:
-    """Mean output, shape (C, z, y, x), over the tile and its mirror images."""
+def _mirrored(network, batch, mirror_axes) -> torch.Tensor:
+    """Mean output, shape (N, C, z, y, x), over the tiles and their mirror images."""
+    n_tiles = len(batch)
+    if n_tiles == 1 and batch.device.type == "cpu":
+        batch = batch.expand(2, -1, -1, -1, -1)  # torch takes its slow convolution for a single small tile
     flips = [flip for n in range(len(mirror_axes) + 1) for flip in itertools.combinations(mirror_axes, n)]
     total = None
-    with torch.autocast(tile.device.type, enabled=tile.device.type == "cuda"):
+    with torch.autocast(batch.device.type, enabled=batch.device.type == "cuda"):
         for flip in flips:
             axes = [axis + 2 for axis in flip]
-            output = network(tile.flip(axes) if axes else tile)
-            output = (output.flip(axes) if axes else output)[0].float()
+            output = network(batch.flip(axes) if axes else batch)
+            output = (output.flip(axes) if axes else output).float()
             total = output if total is None else total + output
-    return total / len(flips)
+    return total[:n_tiles] / len(flips)

@@ -1,0 +1,50 @@
+"""Makes the phantom writer importable in these tests, and offers the chain index, select, convert as one call."""
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+_spec = importlib.util.spec_from_file_location("phantom_series", Path(__file__).with_name("phantom_series.py"))
+phantom_series = importlib.util.module_from_spec(_spec)
+sys.modules["phantom_series"] = phantom_series
+_spec.loader.exec_module(phantom_series)
+
+KEY = b"k" * 32
+
+
+@dataclass
+class Ingest:
+    """What the three stages gave."""
+
+    index: pd.DataFrame
+    selection: pd.DataFrame
+    public: pd.DataFrame
+    scans: pd.DataFrame
+    status: pd.DataFrame
+    out: Path
+
+    def codes(self, outcome=None):
+        rows = self.status if outcome is None else self.status[self.status["outcome"] == outcome]
+        return set(rows["reason"]) - {""}
+
+
+@pytest.fixture
+def ingest(tmp_path):
+    """Run a DICOM folder through the whole ingest."""
+    from ichor.dicom.convert import convert_shard
+    from ichor.dicom.index import index_center
+    from ichor.dicom.select import select_series
+
+    def run(folder, records=None, rules=None, limits=None, **options):
+        index, found = index_center("aurora", folder, key=KEY, limits=limits)
+        selection, public, refused = select_series(index, records, center="aurora", rules=rules)
+        out = tmp_path / "images"
+        scans, converted = convert_shard(selection[0], "aurora", out, limits=limits, work_dir=tmp_path / "work", **options)
+        status = pd.concat([found, refused, converted], ignore_index=True)
+        return Ingest(index, selection[0], public, scans, status, out)
+
+    return run

@@ -1,0 +1,77 @@
+import pytest
+import torch
+
+from ichor.errors import StudyError
+from ichor.models import registry
+
+VIT = {"kind": "vit", "dim": 32, "depth": 2, "heads": 2}
+DENSENET = {"kind": "densenet"}
+TABLE = [
+    ({**VIT, "form": "volume", "patch": [8, 8, 4]}, 2, (32, 32, 8)),
+    ({**VIT, "form": "volume", "patch": [8, 8, 4], "stem": "linear"}, 1, (24, 32, 12)),
+    ({**VIT, "form": "volume", "patch": [12, 6, 2]}, 3, (24, 24, 8)),
+    ({**VIT, "form": "slices", "patch": [8, 8, 4]}, 2, (32, 24, 7)),
+    ({**VIT, "form": "slices", "patch": [8, 8, 4], "stem": "linear"}, 1, (32, 24, 7)),
+    ({**VIT, "form": "tokens", "patch": [8, 8, 4]}, 2, (32, 24, 5)),
+    ({"kind": "vit", "architecture": "vit_tiny_patch16_224", "patch": [16, 16, 4]}, 1, (32, 32, 8)),
+    (DENSENET, 1, (32, 32, 32)),
+    ({**DENSENET, "norm": "layer", "growth_rate": 6}, 2, (40, 48, 32)),
+    ({**DENSENET, "blocks": [2, 3, 2, 1]}, 1, (33, 35, 34)),
+]
+
+
+def network(spec, channels, shape, outputs=1):
+    torch.manual_seed(0)
+    return registry.load(spec["kind"]).build(registry.resolve(spec), channels, shape, outputs)
+
+
+@pytest.mark.parametrize(("spec", "channels", "shape"), TABLE)
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_shapes(spec, channels, shape, outputs):
+    made = network(spec, channels, shape, outputs).eval()
+    with torch.inference_mode():
+        assert made(torch.rand(2, channels, *shape)).shape == (2, outputs)
+
+
+@pytest.mark.parametrize("spec", [{**VIT, "form": form} for form in ("volume", "slices", "tokens")] + [DENSENET])
+def test_logits_are_unbounded_and_one_step_changes_every_weight(spec):
+    shape = (32, 32, 32)
+    made = network({**spec, "dropout": 0.0}, 1, shape)
+    images, labels = torch.rand(4, 1, *shape), torch.tensor([0.0, 1.0, 1.0, 0.0])
+    before = {name: weight.detach().clone() for name, weight in made.named_parameters()}
+    optimizer = torch.optim.AdamW(made.parameters(), lr=0.05)
+    torch.nn.functional.binary_cross_entropy_with_logits(made(images)[:, 0], labels).backward()
+    optimizer.step()
+    unchanged = [name for name, weight in made.named_parameters() if torch.equal(weight, before[name])]
+    assert not unchanged
+    last = [module for module in made.modules() if isinstance(module, torch.nn.Linear)][-1]
+    with torch.no_grad():
+        last.weight.mul_(1e4)
+        assert made.eval()(images).abs().max() > 10  # a tanh or sigmoid at the end could not
+
+
+@pytest.mark.parametrize(
+    ("spec", "shape", "said"),
+    [
+        ({**VIT, "patch": [7, 8, 4]}, (32, 32, 8), "do not tile"),
+        ({**VIT, "form": "planes"}, (32, 32, 8), "planes"),
+        (DENSENET, (64, 64, 16), "too small"),
+        ({**DENSENET, "norm": "none"}, (32, 32, 32), "norm"),
+    ],
+)
+def test_networks_that_cannot_be_are_refused(spec, shape, said):
+    with pytest.raises(StudyError, match=said):
+        network(spec, 1, shape)
+
+
+def test_densenet_of_the_papers_has_its_size():
+    spec = {"kind": "densenet", "init_features": 64, "growth_rate": 32, "blocks": [6, 12, 24, 16], "bottleneck": 4}
+    weights = sum(weight.numel() for weight in network(spec, 1, (32, 32, 32)).parameters())
+    assert weights == 11_243_649  # MONAI DenseNet121, 3D, one channel, one output
+
+
+def test_timm_blocks_are_timms():
+    from timm.models.vision_transformer import Block, VisionTransformer
+
+    made = network({**VIT, "patch": [8, 8, 4]}, 1, (32, 32, 8))
+    assert isinstance(made, VisionTransformer) and all(isinstance(block, Block) for block in made.blocks)

@@ -1,0 +1,190 @@
+"""Every boundary of every score, from the published tables."""
+
+import math
+from functools import partial
+
+import pandas as pd
+import pytest
+
+from ichor.reasons import Reason
+from ichor.scores import brain as brain_module
+from ichor.scores import ich as ich_module
+from ichor.scores import nag as nag_module
+from ichor.scores.brain import brain
+from ichor.scores.func import func
+from ichor.scores.ich import ich
+from ichor.scores.ich_gs import ich_gs
+from ichor.scores.max_ich import max_ich
+from ichor.scores.nag import nag
+from ichor.scores.points import is_unknown
+from ichor.scores.rows import SCORES, score_columns, score_rows
+
+LOWEST = {
+    "ich": partial(ich, **(ICH := dict(gcs=15, iph_ml=5, ivh=False, location="lobar", age_years=40))),
+    "ich_gs": partial(ich_gs, **ICH),
+    "max_ich": partial(
+        max_ich, **(MAX := dict(nihss=0, age_years=40, ivh=0, anticoagulant=0, iph_ml=5, location="deep"))
+    ),
+    "brain": partial(brain, **(BRAIN := dict(iph_ml=5, prior_ich=0, anticoagulant=0, ivh=0, onset_to_ct_h=9))),
+    "nag": partial(nag, **(NAG := dict(nihss=0, anticoagulant=0, glucose_mmol_l=5))),
+}
+FUNC = dict(iph_ml=90, age_years=90, location="infratentorial", gcs=3, prior_cognitive_impairment=1)
+LOWEST["func"] = partial(func, **FUNC)
+
+# score, changed items, points above the lowest possible
+BOUNDARIES = [
+    *[("ich", {"gcs": gcs}, points) for gcs, points in [(3, 2), (4, 2), (5, 1), (12, 1), (13, 0), (15, 0)]],
+    *[("ich", {"iph_ml": ml}, points) for ml, points in [(0, 0), (29.99, 0), (30, 1), (200, 1)]],
+    *[("ich", {"age_years": age}, points) for age, points in [(79, 0), (79.99, 0), (80, 1), (101, 1)]],
+    *[("ich", {"location": where}, points) for where, points in [("deep", 0), ("lobar", 0), ("infratentorial", 1)]],
+    ("ich", {"ivh": True}, 1),
+    *[("ich_gs", {"gcs": gcs}, points) for gcs, points in [(3, 2), (8, 2), (9, 1), (12, 1), (13, 0)]],
+    *[("ich_gs", {"iph_ml": ml}, points) for ml, points in [(39.99, 0), (40, 1), (70, 1), (70.01, 2)]],
+    *[
+        ("ich_gs", {"iph_ml": ml, "location": "infratentorial"}, 1 + points)
+        for ml, points in [(9.99, 0), (10, 1), (20, 1), (20.01, 2)]
+    ],
+    *[("ich_gs", {"age_years": age}, points) for age, points in [(44, 0), (44.9, 0), (45, 1), (64, 1), (65, 2)]],
+    ("ich_gs", {"ivh": True}, 1),
+    *[("func", {"iph_ml": ml}, points) for ml, points in [(29.99, 4), (30, 2), (60, 2), (60.01, 0)]],
+    *[("func", {"age_years": age}, points) for age, points in [(69, 2), (69.9, 2), (70, 1), (79, 1), (80, 0)]],
+    *[("func", {"location": where}, points) for where, points in [("lobar", 2), ("deep", 1), ("infratentorial", 0)]],
+    *[("func", {"gcs": gcs}, points) for gcs, points in [(8, 0), (9, 2)]],
+    ("func", {"prior_cognitive_impairment": 0}, 1),
+    *[("max_ich", {"nihss": n}, p) for n, p in [(6, 0), (7, 1), (13, 1), (14, 2), (20, 2), (21, 3), (42, 3)]],
+    *[("max_ich", {"age_years": a}, p) for a, p in [(69, 0), (69.9, 0), (70, 1), (74, 1), (75, 2), (79, 2), (80, 3)]],
+    *[("max_ich", {"iph_ml": ml}, points) for ml, points in [(9.99, 0), (10, 1)]],
+    *[("max_ich", {"iph_ml": ml, "location": "infratentorial"}, points) for ml, points in [(9.99, 0), (10, 1)]],
+    *[("max_ich", {"iph_ml": ml, "location": "lobar"}, points) for ml, points in [(10, 0), (29.99, 0), (30, 1)]],
+    ("max_ich", {"ivh": 1}, 1),
+    ("max_ich", {"anticoagulant": 1}, 1),
+    *[("brain", {"iph_ml": ml}, points) for ml, points in [(10, 0), (10.01, 5), (20, 5), (20.01, 7)]],
+    *[
+        ("brain", {"onset_to_ct_h": hours}, points)
+        for hours, points in [(0, 5), (1, 5), (1.01, 4), (2, 4), (2.5, 3), (3, 3), (4, 2), (5, 1), (5.01, 0), (48, 0)]
+    ],
+    ("brain", {"prior_ich": 1}, 4),
+    ("brain", {"anticoagulant": 1}, 6),
+    ("brain", {"ivh": 1}, 2),
+    *[("nag", {"nihss": n}, points) for n, points in [(9, 0), (10, 1)]],
+    *[("nag", {"glucose_mmol_l": g / 18.02}, points) for g, points in [(132.9, 0), (133, 1)]],
+    ("nag", {"glucose_mmol_l": round(133 / 18.02, 6)}, 1),
+    ("nag", {"glucose_mmol_l": 7.4}, 1),
+    ("nag", {"anticoagulant": 1}, 1),
+]
+FLOOR = {"ich_gs": 5}
+
+
+@pytest.mark.parametrize(("score", "items", "points"), BOUNDARIES)
+def test_boundary(score, items, points):
+    assert LOWEST[score](**items).value == FLOOR.get(score, 0) + points
+
+
+@pytest.mark.parametrize(
+    ("score", "worst", "points"),
+    [
+        ("ich", dict(gcs=3, iph_ml=60, ivh=1, location="infratentorial", age_years=85), 6),
+        ("ich_gs", dict(gcs=3, iph_ml=30, ivh=1, location="infratentorial", age_years=85), 13),
+        ("func", dict(iph_ml=5, age_years=40, location="lobar", gcs=15, prior_cognitive_impairment=0), 11),
+        ("max_ich", dict(nihss=42, age_years=85, ivh=1, anticoagulant=1, iph_ml=60), 9),
+        ("brain", dict(iph_ml=60, prior_ich=1, anticoagulant=1, ivh=1, onset_to_ct_h=0.5), 24),
+        ("nag", dict(nihss=42, anticoagulant=1, glucose_mmol_l=20), 3),
+    ],
+)
+def test_highest_sum(score, worst, points):
+    assert LOWEST[score](**worst).value == points
+
+
+@pytest.mark.parametrize("unknown", [None, math.nan, pd.NA])
+@pytest.mark.parametrize("score", sorted(SCORES))
+def test_unknown_item_is_missing_with_its_name(score, unknown):
+    for item in SCORES[score][1]:
+        found = LOWEST[score](**{item: unknown})
+        assert math.isnan(found.value)
+        assert found.reason is Reason.MISSING_INPUT
+        assert found.missing == (item,)
+
+
+def test_zero_and_false_are_known():
+    assert not any(is_unknown(value) for value in (0, 0.0, False, "", "deep"))
+
+
+@pytest.mark.parametrize(
+    ("score", "items"),
+    [
+        ("ich", {"gcs": 2}),
+        ("ich", {"gcs": 16}),
+        ("ich_gs", {"iph_ml": -1}),
+        ("func", {"location": "thalamus"}),
+        ("max_ich", {"nihss": 43}),
+        ("brain", {"onset_to_ct_h": -0.1}),
+        ("ich", {"age_years": 430}),
+    ],
+)
+def test_impossible_item_is_refused(score, items):
+    with pytest.raises(ValueError, match="outside|none of"):
+        LOWEST[score](**items)
+
+
+def test_brain_risk_meets_the_printed_ends():
+    assert brain_module.expansion_risk(0) == pytest.approx(0.034, abs=0.0008)
+    assert brain_module.expansion_risk(24) == pytest.approx(0.858, abs=0.0008)
+    assert math.isnan(brain_module.expansion_risk(math.nan))
+
+
+def test_published_rates():
+    assert [ich_module.mortality_30d(points) for points in range(7)] == [0, 0.13, 0.26, 0.72, 0.97, 1, 1]
+    assert [nag_module.expansion_risk(points) for points in range(4)] == [0.04, 0.25, 0.60, 1.0]
+    assert math.isnan(ich_module.mortality_30d(math.nan))
+    assert math.isnan(nag_module.expansion_risk(math.nan))
+
+
+def cohort_rows(**columns):
+    rows = pd.DataFrame(
+        dict(
+            gcs=pd.array([15, 4, None], dtype="Int64"),
+            nihss=pd.array([2, 25, 8], dtype="Int64"),
+            iph_ml=[5.0, 40.0, 12.0],
+            ivh_ml=[0.05, 3.0, 0.0],
+            location=["lobar", "infratentorial", None],
+            age_years=[50.0, 82.0, 66.0],
+            prior_ich=pd.array([0, 1, 0], dtype="Int64"),
+            anticoagulant=pd.array([0, 1, None], dtype="Int64"),
+            prior_cognitive_impairment=pd.array([0, 0, None], dtype="Int64"),
+            onset_to_ct_h=[2.0, 0.5, 7.0],
+            glucose_mmol_l=[6.0, 9.0, 7.0],
+        ),
+        index=[10, 20, 30],
+    )
+    return rows.assign(**columns)
+
+
+def test_score_rows_of_a_cohort():
+    found = score_rows("ich", cohort_rows())
+    assert list(found.index) == [10, 20, 30]
+    assert found["points"].tolist()[:2] == [0.0, 6.0]  # 0.05 mL in the ventricles is no hemorrhage there
+    assert math.isnan(found["points"].iloc[2])
+    assert found["reason"].tolist() == [None, None, "missing_input"]
+    assert found["missing"].tolist() == ["", "", "gcs;location"]
+
+
+def test_score_rows_of_every_score_know_their_columns():
+    expected = {"ich": 6, "ich_gs": 13, "func": 3, "max_ich": 9, "brain": 24, "nag": 3}
+    for score in SCORES:
+        assert set(score_columns(score)) <= set(cohort_rows().columns)
+        assert score_rows(score, cohort_rows()).loc[20, "points"] == expected[score]
+
+
+def test_score_rows_of_no_patient():
+    assert score_rows("nag", cohort_rows().iloc[:0]).empty
+
+
+def test_ivh_threshold_is_an_argument():
+    assert score_rows("ich", cohort_rows(), ivh_present_ml=0.01).loc[10, "points"] == 1
+
+
+def test_every_item_is_known_on_admission():
+    from ichor.cohort.dictionary import refuse_late_predictors
+
+    for score in SCORES:
+        refuse_late_predictors(score_columns(score), "admission")

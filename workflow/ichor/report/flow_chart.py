@@ -1,0 +1,167 @@
+"""The cohort flow as a chart: two sources joined, a split, a branch per target; or one column on a phone."""
+
+from ichor.report import numbers
+from ichor.report.flow import UNITS, Box, Flow
+from ichor.report.svg import Canvas, text_width
+
+LINE, PAD, GAP, INDENT = 16.5, 10.0, 22.0, 34.0
+
+
+def draw(flow: Flow, *, simulated: bool, width: float = 760) -> Canvas:
+    """Draw the flow from top to bottom.
+
+    Parameters
+    ----------
+    flow : Flow
+        What `ichor.report.flow.arrange` returns.
+    simulated : bool
+        Whether to stamp the chart.
+    width : float
+        Pixels; below 500 everything stands in one column.
+    """
+    canvas = Canvas(width, 100, _said(flow), simulated=simulated)
+    y = _narrow(canvas, flow) if width < 500 else _wide(canvas, flow)
+    canvas.height = y + 22
+    return canvas
+
+
+def _wide(canvas: Canvas, flow: Flow) -> float:
+    y = _row(canvas, flow.sources, 2.0, joins=True)
+    middle = canvas.width / 2
+    width = canvas.width * 0.62
+    for box in [flow.joined, *([flow.split] if flow.split else [])]:
+        _arrow(canvas, middle, y, middle, y + GAP)
+        top = y + GAP
+        y = _box(canvas, middle - width / 2, top, width, box)
+        if box.losses:
+            y = _aside(canvas, middle - width / 2 + INDENT + 150, y, width - INDENT - 150, box, trunk=middle - width / 2 + 160)
+            canvas.line(middle - width / 2 + 20, y, middle - width / 2 + 20, y)
+    if flow.targets:
+        y = _branches(canvas, flow.targets, middle, y)
+    return y
+
+
+def _row(canvas: Canvas, boxes: list[Box], y: float, *, joins: bool) -> float:
+    """Boxes side by side, each with its losses below; their trunks meet in the middle."""
+    width = (canvas.width - 4 - 20 * (len(boxes) - 1)) / len(boxes)
+    bottoms, trunks = [], []
+    for i, box in enumerate(boxes):
+        x = 2 + i * (width + 20)
+        trunks.append((x + 14, _box(canvas, x, y, width, box)))
+        bottoms.append(_aside(canvas, x + INDENT, trunks[-1][1], width - INDENT, box, trunk=x + 14) if box.losses else trunks[-1][1])
+    end = max(bottoms) + 14
+    if joins:
+        for x, start in trunks:
+            canvas.line(x, start, x, end, "axis")
+        middle = canvas.width / 2
+        canvas.line(min(x for x, _ in trunks), end, max(middle, *(x for x, _ in trunks)), end, "axis")
+    return end
+
+
+def _branches(canvas: Canvas, boxes: list[Box], middle: float, y: float) -> float:
+    width = (canvas.width - 4 - 20 * (len(boxes) - 1)) / len(boxes)
+    centers = [2 + i * (width + 20) + width / 2 for i in range(len(boxes))]
+    canvas.line(middle, y, middle, y + 12, "axis")
+    canvas.line(min([middle, *centers]), y + 12, max([middle, *centers]), y + 12, "axis")
+    for x in centers:
+        _arrow(canvas, x, y + 12, x, y + 12 + GAP)
+    bottoms = []
+    for i, box in enumerate(boxes):
+        x = 2 + i * (width + 20)
+        bottom = _box(canvas, x, y + 12 + GAP, width, box)
+        bottoms.append(_aside(canvas, x + INDENT, bottom, width - INDENT, box, trunk=x + 14) if box.losses else bottom)
+    return max(bottoms)
+
+
+def _narrow(canvas: Canvas, flow: Flow) -> float:
+    y, trunk, last, first = 2.0, 9.0, 0.0, 0.0
+    for i, box in enumerate(flow.boxes):
+        height = _height(box, canvas.width - 26)
+        last = y + height / 2
+        first = first or last
+        _arrow(canvas, trunk, last, 24, last)
+        y = _box(canvas, 24, y, canvas.width - 26, box)
+        if box.losses:
+            y = _aside(canvas, 24 + INDENT, y, canvas.width - 26 - INDENT, box, trunk=38)
+        y += GAP / 2 if i < len(flow.boxes) - 1 else 0
+    canvas.line(trunk, first, trunk, last, "axis")
+    return y
+
+
+def _height(box: Box, width: float) -> float:
+    return 2 * PAD + LINE * len(_box_lines(box, width)) - 3
+
+
+def _box(canvas: Canvas, x: float, y: float, width: float, box: Box) -> float:
+    """Draw a box and return its lower edge."""
+    lines = _box_lines(box, width)
+    height = _height(box, width)
+    canvas.rect(x, y, width, height, "box", r=3)
+    _write(canvas, lines, x, y, width)
+    return y + height
+
+
+def _aside(canvas: Canvas, x: float, y: float, width: float, box: Box, *, trunk: float) -> float:
+    """Draw the box of those who left, with a branch from the trunk, and return its lower edge."""
+    lines = _loss_lines(box, width)
+    height = 2 * PAD + LINE * len(lines) - 3
+    top = y + 8
+    canvas.rect(x, top, width, height, "aside", r=3)
+    _write(canvas, lines, x, top, width)
+    canvas.line(trunk, y, trunk, top + height / 2, "axis")
+    _arrow(canvas, trunk, top + height / 2, x, top + height / 2)
+    return top + height
+
+
+def _box_lines(box: Box, width: float) -> list[tuple[str, str, str]]:
+    out = [(part, "strong", "") for part in _wrap(box.title, width - 80, 12.6)]
+    out[0] = (out[0][0], "strong", numbers.count(box.count))
+    return out + [(part, "muted small", "") for line in box.lines if line for part in _wrap(line, width - 26, 10.7)]
+
+
+def _loss_lines(box: Box, width: float) -> list[tuple[str, str, str]]:
+    out = []
+    several = len({loss.unit for loss in box.losses}) > 1
+    unit = ""
+    for loss in box.losses:
+        if loss.unit != unit and (several or loss.unit != "patient"):
+            unit = loss.unit
+            out.append((f"Set aside, {UNITS.get(unit, unit)}", "muted small", ""))
+        words = numbers.short_why(loss.reason) if loss.reason else "Left without a recorded reason."
+        for i, part in enumerate(_wrap(words, width - 74, 12)):
+            out.append((part, "", numbers.count(loss.count) if i == 0 else ""))
+    return out
+
+
+def _write(canvas: Canvas, lines: list[tuple[str, str, str]], x: float, y: float, width: float) -> None:
+    at = y + PAD + 10
+    for words, css, number in lines:
+        canvas.text(x + 12, at, words, css)
+        if number:
+            canvas.text(x + width - 12, at, number, "strong", "end")
+        at += LINE
+
+
+def _arrow(canvas: Canvas, x1: float, y1: float, x2: float, y2: float) -> None:
+    canvas.line(x1, y1, x2, y2, "axis")
+    side = [(x2 - 6, y2 - 4), (x2, y2), (x2 - 6, y2 + 4)] if y1 == y2 else [(x2 - 4, y2 - 6), (x2, y2), (x2 + 4, y2 - 6)]
+    canvas.path(side, "axis")
+
+
+def _wrap(words: str, width: float, size: float) -> list[str]:
+    lines, line = [], ""
+    for word in words.split():
+        if line and text_width(f"{line} {word}", size) > width:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}".strip()
+    return [*lines, line] if line else lines
+
+
+def _said(flow: Flow) -> str:
+    parts = []
+    for box in flow.boxes:
+        lost = ", ".join(f"{numbers.count(loss.count)} {UNITS.get(loss.unit, loss.unit)} {loss.reason}" for loss in box.losses)
+        parts.append(f"{box.title}: {numbers.count(box.count)}" + (f" (left: {lost})" if lost else ""))
+    return "Cohort flow. " + "; ".join(parts)

@@ -1,0 +1,255 @@
+"""The report: one HTML file that needs no other file and no network."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from ichor import __version__
+from ichor.errors import StudyError
+from ichor.report import agreement, findings, flow, flow_chart, inputs, montage, names, numbers, palette, performance, set_aside
+from ichor.report import table_frames as frames
+from ichor.report import task_figures as drawn
+
+TEMPLATES = Path(__file__).resolve().parent / "template"
+
+
+def write_page(
+    out: Path,
+    *,
+    study: Mapping[str, object],
+    tables: Mapping[str, inputs.TableLike],
+    provenance: Mapping[str, object] | None = None,
+    models: Mapping[str, Mapping[str, Mapping[str, object]]] | None = None,
+    cases: Sequence[montage.Case] = (),
+    growth_ml: float | None = None,
+    auc_alarm: float | None = None,
+) -> Path:
+    """Write the report page.
+
+    Parameters
+    ----------
+    out : Path
+        The HTML file.
+    study : mapping
+        ``name``, ``title`` and ``simulated``; a simulated study is marked on the page and on every figure.
+    tables : mapping
+        Name -> DataFrame or path (or a list of them) of: status, patients, scans, splits, masks, cohort, metrics,
+        comparisons, curves, flow, table_one, agreement. What is left out is said to be missing.
+    provenance : mapping, optional
+        What `ichor.provenance.collect` returns.
+    models : mapping, optional
+        Section ``models`` of the config: task -> name -> {kind, label}. Sets order and names of the models.
+    cases : sequence of Case
+        Example scans for the montage.
+    growth_ml : float, optional
+        Growth in mL that counts as expansion; limits of agreement are held against it.
+    auc_alarm : float, optional
+        External expansion AUC above which a leak is suspected (real patients only).
+
+    Returns
+    -------
+    Path
+        `out`.
+
+    Raises
+    ------
+    StudyError
+        If `study` lacks a key or a table lacks a column.
+    """
+    lacking = [key for key in ("name", "title", "simulated") if key not in study]
+    if lacking:
+        raise StudyError(f"the report needs study.{', study.'.join(lacking)}; write it in the config.")
+    data = inputs.load(tables)
+    looks = palette.looks(data["metrics"], models)
+    context = _context(data, looks, bool(study["simulated"]))
+    context |= {
+        "study": dict(study),
+        "version": __version__,
+        "findings": {
+            "cohort": findings.cohort(data),
+            "segmentation": findings.segmentation(data["agreement"], growth_ml),
+            "models": findings.models(
+                data["metrics"], data["comparisons"], looks, None if study["simulated"] else auc_alarm
+            ),
+        },
+        "montage": [Markup(montage.draw(case, simulated=bool(study["simulated"])).render()) for case in cases],
+        "provenance": frames.provenance(provenance),
+        "css": Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+        "js": Markup((TEMPLATES / "page.js").read_text(encoding="utf-8")),
+    }
+    text = _environment().get_template("page.html.j2").render(context)
+    out = Path(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_suffix(out.suffix + ".part")
+    part.write_text(text.lstrip(), encoding="utf-8", newline="\n")
+    os.replace(part, out)
+    return out
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["anchor"] = anchor
+    return environment
+
+
+def anchor(words: str) -> str:
+    """Name for a place in the page, from words."""
+    return "t-" + re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:60]
+
+
+def _context(data: dict[str, pd.DataFrame], looks: dict, simulated: bool) -> dict:
+    tasks = _tasks(data, looks, simulated)
+    return {
+        "facts": _facts(data),
+        "flow": _flow(data["flow"], data["scans"], simulated),
+        "table_one": frames.table_one(data["table_one"]),
+        "agreement": _agreement(data, simulated),
+        "tasks": tasks,
+        "reachable": _reachable(data["metrics"], looks, simulated),
+        "aside": {"summary": set_aside.summary(data["status"]), "rows": set_aside.rows(data["status"])},
+        "glossary": _glossary(data["metrics"]),
+        "contents": _contents(tasks),
+    }
+
+
+def _contents(tasks: list[dict]) -> list[dict]:
+    before = [("findings", "Key findings"), ("flow", "Cohort flow"), ("patients", "Patients"), ("segmentation", "Segmentation")]
+    after = [
+        ("reachable", "Reachable signal"),
+        ("set-aside", "Set aside"),
+        ("glossary", "How to read it"),
+        ("provenance", "Provenance"),
+    ]
+    middle = [(task["id"], task["heading"]) for task in tasks]
+    return [{"id": key, "title": title} for key, title in [*before, *middle, *after]]
+
+
+def _facts(data: dict[str, pd.DataFrame]) -> dict:
+    scans, patients, metrics = data["scans"], data["patients"], data["metrics"]
+    roles = patients.drop_duplicates("center")["center_role"].value_counts()
+    centers = sorted({*scans["center"].unique(), *patients["center"].unique()})
+    aside = data["status"][data["status"]["outcome"] == "set_aside"]
+    pairs = performance.questions(metrics)
+    tiles = [
+        ("Centers", numbers.count(len(centers))),
+        ("of these external", numbers.count(roles.get("external", 0))),
+        ("Patients with a record", numbers.count(len(patients))),
+        ("Scans accepted", numbers.count(len(scans))),
+        ("Rows set aside", numbers.count(len(aside))),
+        ("Models evaluated", numbers.count(len(metrics[["task", "model"]].drop_duplicates()))),
+    ]
+    return {
+        "centers": numbers.count(len(centers)),
+        "predicted": " and ".join(dict.fromkeys(names.event(target) for _, target in pairs)) or "nothing yet",
+        "tiles": [{"name": name, "value": value} for name, value in tiles],
+    }
+
+
+def _flow(frame: pd.DataFrame, scans: pd.DataFrame, simulated: bool) -> dict:
+    arranged = flow.arrange(frame, scans) if len(frame) else None
+    if arranged is None:
+        return {"figures": None, "table": None}
+    wide, narrow = (flow_chart.draw(arranged, simulated=simulated, width=w) for w in (drawn.WIDE, drawn.NARROW))
+    return {
+        "figures": {"wide": Markup(wide.render(css="wide-only")), "narrow": Markup(narrow.render(css="narrow-only"))},
+        "table": frames.flow(frame),
+    }
+
+
+def _agreement(data: dict[str, pd.DataFrame], simulated: bool) -> dict | None:
+    masks, summary = data["masks"], data["agreement"]
+    split = agreement.main_split(summary)
+    if split is None or not (summary["n"] > 0).any():
+        return None
+    masks, own = masks[masks["split"] == split], summary[summary["split"] == split]
+    centers = [
+        {"name": center, "color": palette.center_color(i)} for i, center in enumerate(sorted(masks["center"].unique()))
+    ]
+    figures = []
+    for label in own["label"].drop_duplicates():
+        if f"dice_{label}" in masks and (own.loc[own["label"] == label, "n"] > 0).any():
+            dice = agreement.draw_dice(masks, own, label, simulated=simulated)
+            plot = agreement.draw_bland_altman(masks, own, label, simulated=simulated)
+            name = names.LABELS.get(label, label)
+            figures.append(
+                {"label": label, "name": name, "dice": Markup(dice.render()), "bland_altman": Markup(plot.render()), "centers": centers}
+            )
+    table, notes = frames.agreement(summary)
+    return {"split": names.split(split).lower(), "figures": figures, "table": table, "notes": notes}
+
+
+def _tasks(data: dict[str, pd.DataFrame], looks: dict, simulated: bool) -> list[dict]:
+    out = []
+    metrics = performance.with_threshold(data["metrics"])
+    for task, target in performance.questions(metrics):
+        own, curves, pairs = (_of(frame, task, target) for frame in (metrics, data["curves"], data["comparisons"]))
+        of_task = {key: look for key, look in looks.items() if key[0] == task and key[1] in set(own["model"])}
+        out.append(
+            {
+                "id": anchor(f"{task} {target}"),
+                "heading": names.heading(task, target),
+                "looks": list(of_task.values()),
+                "schemes": [_scheme(name, own, curves, of_task, simulated) for name in performance.schemes(own)],
+                "comparisons": performance.comparisons(pairs, of_task),
+            }
+        )
+    return out
+
+
+def _scheme(name: str, metrics: pd.DataFrame, curves: pd.DataFrame, looks: dict, simulated: bool) -> dict:
+    groups = performance.groups(metrics, name)
+    heading, explanation = performance.describe(name)
+    return {
+        "name": name,
+        "heading": heading,
+        "explanation": explanation,
+        "figures": drawn.of_scheme(name, metrics, curves, looks, simulated=simulated),
+        "calibrated": groups[0].heading if groups else "",
+        "ranking": performance.table(groups, looks, names.RANKING),
+        "deciding": performance.table(groups, looks, names.DECIDING),
+        "further": performance.table(groups, looks, performance.further(groups)),
+    }
+
+
+def _reachable(metrics: pd.DataFrame, looks: dict, simulated: bool) -> list[dict]:
+    out = []
+    for task, target in performance.questions(metrics):
+        own = _of(metrics, task, target)
+        wide, narrow = (drawn.reachable(own, looks, simulated=simulated, width=w) for w in (drawn.WIDE, drawn.NARROW))
+        shares = own.loc[own["quantity"] == "reachable_share", "estimate"]
+        if not simulated and not shares.notna().any():
+            continue
+        groups = performance.groups(own, performance.schemes(own)[0])
+        out.append(
+            {
+                "id": anchor(f"{task} {target}"),
+                "heading": names.heading(task, target),
+                "wide": Markup(wide.render(css="wide-only")) if wide else "",
+                "narrow": Markup(narrow.render(css="narrow-only")) if narrow else "",
+                "table": performance.table([g for g in groups if g.center not in ("pooled", "next")], looks, names.REACHING),
+            }
+        )
+    return [item for item in out if item["wide"] or item["table"]]
+
+
+def _glossary(metrics: pd.DataFrame) -> list[names.Quantity]:
+    present = set(metrics["quantity"])
+    listed = [quantity for key, quantity in names.QUANTITIES.items() if key in present or metrics.empty]
+    if any(key.startswith("net_benefit") for key in present):
+        listed.append(names.quantity("net_benefit"))
+    return [*listed, *names.TERMS]
+
+
+def _of(frame: pd.DataFrame, task: str, target: str) -> pd.DataFrame:
+    return frame[(frame["task"] == task) & (frame["target"] == target)]

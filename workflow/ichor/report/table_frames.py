@@ -1,0 +1,157 @@
+"""Plain tables of the page: columns and rows as text, ready for the template."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import yaml
+
+from ichor.report import names, numbers
+from ichor.report.flow import table as exclusions
+
+
+STEPS = {"merge": "scans and records together", "labelled": "label"}
+
+
+def flow(frame: pd.DataFrame) -> dict | None:
+    """Every exclusion: where, reason code, meaning, unit, count per center and in all."""
+    wide = exclusions(frame) if len(frame) else frame
+    if wide.empty:
+        return None
+    centers = [c for c in wide.columns if c not in ("step", "split", "target", "reason", "unit", "all", "")]
+    rows = []
+    for row in wide.to_dict("records"):
+        where = STEPS.get(row["step"], names.STAGES.get(row["step"], row["step"]))
+        if row["target"]:
+            where = f"{names.event(row['target'])}, split {row['split']}"
+        counts = ["" if numbers.missing(row[c]) or not row[c] else numbers.count(row[c]) for c in centers]
+        cells = [where[0].upper() + where[1:], row["reason"], numbers.short_why(row["reason"]), row["unit"], *counts, numbers.count(row.get("all"))]
+        rows.append({"cells": cells})
+    head = [_head("Where"), _head("Reason code"), _head("Meaning"), _head("Counted"), *(_head(c, True) for c in centers), _head("All", True)]
+    return {"columns": head, "rows": rows}
+
+
+def table_one(frame: pd.DataFrame) -> dict | None:
+    """Table 1: a row per variable and level, a column per center, external against development at the end.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Tidy: variable, level, unit, center, kind, n, missing, text, standardized_difference.
+    """
+    if frame.empty:
+        return None
+    groups = ["development", "external", "all"]
+    centers = [c for c in dict.fromkeys(frame["center"]) if c not in groups]
+    shown = [*centers, *(g for g in groups if g in set(frame["center"]))]
+    rows = []
+    frame = frame.assign(level=frame["level"].map(lambda v: "" if numbers.missing(v) else str(v)))
+    for (variable, level), part in frame.groupby(["variable", "level"], sort=False):
+        by_center = part.set_index("center")
+        if variable != "patients" and not (part["n"] > 0).any():
+            continue
+        cells = [_variable(variable, level, part["unit"].iloc[0], part["kind"].iloc[0])]
+        cells += [_described(by_center.loc[c]) if c in by_center.index else "" for c in shown]
+        difference = by_center.loc["all", "standardized_difference"] if "all" in by_center.index else None
+        cells.append("" if variable == "patients" else numbers.plain(difference))
+        rows.append({"cells": cells})
+    names_of = {"development": "Development", "external": "External", "all": "All"}
+    head = [_head("Variable"), *(_head(names_of.get(c, c), True) for c in shown), _head("SMD", True)]
+    return {"columns": head, "rows": rows, "note": TABLE_ONE_NOTE}
+
+
+TABLE_ONE_NOTE = (
+    "SMD: standardized difference, external against development (values beyond 0.1 or 0.2 are often called a relevant "
+    "difference). Small print: patients in whom the value is not known. An en dash means that nobody’s value is known, "
+    "or that no difference can be computed. Variables that no center recorded are left out."
+)
+
+
+def _variable(variable: str, level: str, unit: object, kind: str) -> str:
+    if variable == "patients":
+        return "Patients"
+    name = names.variable(variable)
+    if kind == "category" and level and level not in ("1", "1.0"):
+        return f"{name}: {names.words(level.removesuffix('.0')).lower()}"
+    return name if numbers.missing(unit) or not unit or kind == "category" else f"{name}, {unit}"
+
+
+def _described(row: pd.Series) -> dict:
+    """A cell of Table 1: the text and how many values are not known."""
+    text = row["text"]
+    if numbers.missing(text) or not str(text).strip():
+        return {"text": numbers.DASH, "small": ""}
+    gone = row["missing"]
+    small = "" if numbers.missing(gone) or int(gone) == 0 else f"{numbers.count(gone)} unknown"
+    return {"text": str(text).replace("-", "–").replace("[", "(").replace("]", ")"), "small": small}
+
+
+def agreement(summary: pd.DataFrame) -> tuple[dict, numbers.Footnotes]:
+    """Agreement by split, center and label."""
+    notes = numbers.Footnotes()
+    several = summary["split"].nunique() > 1
+    rows = []
+    ordered = summary.assign(
+        _split=summary["split"].map(names.split_order), _center=summary["center"].map(names.center_order)
+    ).sort_values(["_split", "label", "_center"], kind="stable")
+    for row in ordered.itertuples():
+        where = names.center(row.center) + (f" ({names.split(row.split).lower()})" if several else "")
+        quartiles = numbers.interval(row.dice_q1, row.dice_q3)
+        limits = numbers.interval(row.loa_low_ml, row.loa_high_ml, 1)
+        cells = [
+            where,
+            names.LABELS.get(row.label, row.label),
+            numbers.count(row.n),
+            f"{numbers.plain(row.dice_median)} ({quartiles})" if quartiles else _absent(notes, "no_reference"),
+            numbers.count(row.n_dice),
+            f"{numbers.plain(row.bias_ml, 1)} ({limits})" if limits else _absent(notes, "no_reference"),
+            numbers.plain(row.ccc) if not numbers.missing(row.ccc) else _absent(notes, "no_reference"),
+        ]
+        rows.append({"cells": cells})
+    heads = ["Center", "Structure", "Scans compared", "Dice (quartiles)", "with a Dice", "Bias, mL (limits)", "CCC"]
+    return {"columns": [_head(h, i > 1) for i, h in enumerate(heads)], "rows": rows}, notes
+
+
+def provenance(record: Mapping[str, object] | None) -> dict | None:
+    """Provenance as the template shows it: facts, files with hashes, packages, config."""
+    if not record:
+        return None
+    machine = record.get("machine") or {}
+    facts = [
+        ("Ichor", record.get("ichor")),
+        ("Seed", record.get("seed")),
+        ("Python", record.get("python")),
+        ("Written", record.get("written")),
+        *((names.words(key), value) for key, value in machine.items()),
+    ]
+    files = [
+        {"title": title, "rows": [_file(item) for item in record.get(key) or []]}
+        for key, title in (("inputs", "What was read"), ("outputs", "What was written"))
+    ]
+    config = record.get("config")
+    return {
+        "facts": {"columns": [_head("What"), _head("Value")], "rows": [{"cells": [k, _text(v)]} for k, v in facts if v is not None]},
+        "files": [part for part in files if part["rows"]],
+        "packages": [f"{name} {version}" for name, version in (record.get("packages") or {}).items()],
+        "config": yaml.safe_dump(config, sort_keys=False, allow_unicode=True) if config else "",
+    }
+
+
+def _file(item: Mapping[str, object]) -> dict:
+    reason = item.get("reason")
+    return {
+        "path": item.get("path", ""),
+        "bytes": numbers.count(item.get("bytes")),
+        "sha256": item.get("sha256") or f"{numbers.DASH} {reason or 'not there'}",
+    }
+
+
+def _absent(notes: numbers.Footnotes, reason: str) -> str:
+    return f"{numbers.DASH} {notes.mark(reason)['letter']}"
+
+
+def _head(name: str, num: bool = False) -> dict:
+    return {"name": name, "num": num}
+
+
+def _text(value: object) -> str:
+    return numbers.DASH if numbers.missing(value) or str(value).strip() == "" else str(value)
