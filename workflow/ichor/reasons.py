@@ -116,7 +116,7 @@ MEANING: dict[Reason, str] = {
     Reason.UNMAPPED_COLUMN: "A column of the center's table is not mapped.",
     Reason.UNKNOWN_CODE: "A value is not among the codes of the column sheet.",
     Reason.OUT_OF_RANGE: "A value lies outside its possible range.",
-    Reason.DUPLICATE_PATIENT: "The patient stands in the table twice, with different values.",
+    Reason.DUPLICATE_PATIENT: "The patient stands in the table more than once; contradicting rows are set aside.",
     Reason.NO_PATIENT_ID: "A row of the table has no patient id.",
     Reason.NO_SCAN: "The patient has a record but no accepted baseline scan.",
     Reason.NO_RECORD: "The patient has a scan but no clinical record.",

@@ -32,6 +32,7 @@ rule make_splits:
         "../../envs/ichor.yaml"
     params:
         names=SPLITS,
+        roles=CENTERS["role"].to_dict(),
         validation=config["validation"],
         segmentation_folds=config["segmentation"]["folds"],
         seed=config["seed"],

@@ -17,6 +17,7 @@ if __name__ == "__main__":
         tables.read("scans", snakemake.input.scans),
         segmentation_folds=snakemake.params.segmentation_folds,
         seed=snakemake.params.seed,
+        roles=snakemake.params.roles,
         **snakemake.params.validation,
     )
     tables.write("splits", splits, snakemake.output.splits)

@@ -53,7 +53,7 @@ def test_scans_of_all_centers_are_sorted_and_valid():
         [scans(scan("b", "boreal")), tables.empty("scans"), scans(scan("a"), scan("a", time_point="followup"))],
         on_duplicate="stop",
     )
-    assert list(zip(merged["patient"], merged["time_point"])) == [
+    assert list(merged[["patient", "time_point"]].itertuples(index=False, name=None)) == [
         ("a", "baseline"),
         ("a", "followup"),
         ("b", "baseline"),

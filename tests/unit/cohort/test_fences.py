@@ -25,6 +25,7 @@ def test_train_and_tune_rows_in_order():
         (lambda c: c.assign(patient=["a", "b", "a", "d"]), "patient a has more than one row"),
         (lambda c: c.assign(role=["train", "tune", "test", "validation"]), "'validation' is neither"),
         (lambda c: c.assign(role=["train", "tune", "test", None]), "is neither"),
+        (lambda c: c.assign(split=["external", "external", "cv-0", "external"]), "of another split .cv-0."),
         (lambda c: c.assign(split="loco-x"), "of another split .loco-x."),
     ],
 )

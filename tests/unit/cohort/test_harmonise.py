@@ -133,6 +133,11 @@ def test_delimiter_is_found_though_another_one_is_more_frequent(tmp_path, delimi
     assert patients["gcs"].tolist() == [15]
 
 
+def test_delimiter_is_the_one_that_gives_the_mapped_headers(tmp_path):
+    patients, _ = harmonise(tmp_path / "r.csv", "PatID;Age;Sex;GCS;seen by a, b, c, d, e or f\na;60;M;15;a\n")
+    assert patients["gcs"].tolist() == [15]
+
+
 @pytest.mark.parametrize(
     ("encoding", "male", "column"),
     [

@@ -43,7 +43,9 @@ def ingest(tmp_path):
         index, found = index_center("aurora", folder, key=KEY, limits=limits)
         selection, public, refused = select_series(index, records, center="aurora", rules=rules)
         out = tmp_path / "images"
-        scans, converted = convert_shard(selection[0], "aurora", out, limits=limits, work_dir=tmp_path / "work", **options)
+        scans, converted = convert_shard(
+            selection[0], "aurora", out, limits=limits, work_dir=tmp_path / "work", **options
+        )
         status = pd.concat([found, refused, converted], ignore_index=True)
         return Ingest(index, selection[0], public, scans, status, out)
 

@@ -62,7 +62,9 @@ def geometry(scan: Scan) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
     """
     row = np.array(scan.row_direction, float)
     angle = np.radians(scan.tilt_deg)
-    column = np.array(scan.column_direction if scan.column_direction is not None else (0, np.cos(angle), np.sin(angle)), float)
+    column = np.array(
+        scan.column_direction if scan.column_direction is not None else (0, np.cos(angle), np.sin(angle)), float
+    )
     normal = np.cross(row, column)
     along = np.asarray(scan.along_mm, float)
     middle = -row * scan.pixel_mm * (scan.columns - 1) / 2 - column * scan.pixel_mm * (scan.rows - 1) / 2
@@ -114,7 +116,9 @@ def dataset(scan: Scan, corner: np.ndarray, number: int, thickness: float) -> Da
     return ds
 
 
-def write_series(folder: Path, scan: Scan | None = None, *, skip: Sequence[int] = (), shuffle: bool = True) -> list[Path]:
+def write_series(
+    folder: Path, scan: Scan | None = None, *, skip: Sequence[int] = (), shuffle: bool = True
+) -> list[Path]:
     """Write a scan as DICOM files whose names say nothing about their order; return the paths in spatial order.
 
     Parameters

@@ -4,10 +4,11 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
-from ichor.dicom.convert import ReferenceSheet
-from ichor.dicom.limits import Limits
 from phantom_series import CLOT_CENTER_LPS, CLOT_RADIUS_MM, Scan, geometry, head_hu, write_series
 from scipy import ndimage
+
+from ichor.dicom.convert import ReferenceSheet
+from ichor.dicom.limits import Limits
 
 CLOT_ML = 4 / 3 * np.pi * CLOT_RADIUS_MM**3 / 1000
 UNEVEN = np.r_[np.arange(13) * 4.0 - 75, -75 + 48 + 1.08 + np.arange(14) * 7.0]
@@ -145,7 +146,9 @@ def test_a_series_split_over_two_uids_is_one_scan(tmp_path, ingest):
     whole = Scan()
     write_series(tmp_path / "whole", whole)
     write_series(tmp_path / "split", Scan(along_mm=whole.along_mm[:15], study_uid="1.2.3"))
-    write_series(tmp_path / "split", Scan(along_mm=whole.along_mm[15:], study_uid="1.2.3", first_instance=16, acquisition=2))
+    write_series(
+        tmp_path / "split", Scan(along_mm=whole.along_mm[15:], study_uid="1.2.3", first_instance=16, acquisition=2)
+    )
     one, two = ingest(tmp_path / "whole"), ingest(tmp_path / "split")
     assert two.scans["slices"][0] == 30
     assert two.scans["voxel_sha256"][0] == one.scans["voxel_sha256"][0]

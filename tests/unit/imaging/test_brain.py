@@ -1,6 +1,7 @@
 import nibabel as nib
 import numpy as np
 import pytest
+
 from ichor.imaging import brain
 
 SPACING = np.array([1.5, 1.5, 5.0])

@@ -12,7 +12,13 @@ from ichor.cohort.table_one import table_one
 from ichor.evaluation.evaluate import evaluate
 from ichor.segmentation.agreement import summarise_agreement
 
-CENTERS = {"aurora": "development", "boreal": "development", "cedar": "development", "delta": "external", "estuary": "external"}
+CENTERS = {
+    "aurora": "development",
+    "boreal": "development",
+    "cedar": "development",
+    "delta": "external",
+    "estuary": "external",
+}
 MODELS = {
     "expansion": {
         "vit": {"kind": "vit"},
@@ -34,7 +40,9 @@ def pseudonym(center: str, i: int) -> str:
     return hashlib.sha256(f"{center}{i}".encode()).hexdigest()[:12]
 
 
-def made_tables(per_center: int = 40, seed: int = 3, bootstrap: int = 40, truth: bool = True) -> dict[str, pd.DataFrame]:
+def made_tables(
+    per_center: int = 40, seed: int = 3, bootstrap: int = 40, truth: bool = True
+) -> dict[str, pd.DataFrame]:
     """All tables that the report reads."""
     rng = np.random.default_rng(seed)
     patients, hidden = _patients(per_center, rng)
@@ -74,21 +82,39 @@ def _patients(per_center: int, rng: np.random.Generator) -> tuple[pd.DataFrame, 
             poor = rng.random() < 1 / (1 + math.exp(-(0.5 + 1.5 * severity)))
             rows.append(
                 dict(
-                    patient=patient, center=center, center_role=role, age_years=age, sex="male" if rng.random() < 0.64 else "female",
+                    patient=patient,
+                    center=center,
+                    center_role=role,
+                    age_years=age,
+                    sex="male" if rng.random() < 0.64 else "female",
                     gcs=int(np.clip(round(12.5 - 2.5 * severity + rng.normal()), 3, 15)),
                     systolic_mmhg=float(np.clip(172 + 24 * rng.normal(), 90, 260).round()),
-                    diastolic_mmhg=float(np.clip(99 + 15 * rng.normal(), 50, 150).round()) if rng.random() > 0.1 else None,
+                    diastolic_mmhg=float(np.clip(99 + 15 * rng.normal(), 50, 150).round())
+                    if rng.random() > 0.1
+                    else None,
                     glucose_mmol_l=round(float(np.exp(rng.normal(1.95, 0.3))), 1),
                     onset_to_ct_h=round(float(np.exp(rng.normal(1.1, 0.5))), 1),
-                    hypertension=int(rng.random() < 0.68), diabetes=int(rng.random() < 0.1), anticoagulant=int(rng.random() < 0.05),
-                    antiplatelet=int(rng.random() < 0.09), location=str(rng.choice(["deep", "lobar", "infratentorial"], p=[0.6, 0.3, 0.1])),
-                    treatment=str(rng.choice(["conservative", "craniotomy", "minimally_invasive"], p=[0.62, 0.06, 0.32])),
+                    hypertension=int(rng.random() < 0.68),
+                    diabetes=int(rng.random() < 0.1),
+                    anticoagulant=int(rng.random() < 0.05),
+                    antiplatelet=int(rng.random() < 0.09),
+                    location=str(rng.choice(["deep", "lobar", "infratentorial"], p=[0.6, 0.3, 0.1])),
+                    treatment=str(
+                        rng.choice(["conservative", "craniotomy", "minimally_invasive"], p=[0.62, 0.06, 0.32])
+                    ),
                     gos_discharge=int(rng.choice([1, 2, 3]) if poor else rng.choice([4, 5])) if known_gos else None,
                 )
-            )  # fmt: skip
-            hidden.append(dict(patient=patient, severity=severity, growth=growth, poor=int(poor),
-                               volume_ml=float(np.exp(3.0 + 0.8 * rng.normal() + 0.3 * severity)),
-                               ivh_ml=float(np.exp(1.5 + rng.normal())) if rng.random() < 0.3 else 0.0))
+            )
+            hidden.append(
+                dict(
+                    patient=patient,
+                    severity=severity,
+                    growth=growth,
+                    poor=int(poor),
+                    volume_ml=float(np.exp(3.0 + 0.8 * rng.normal() + 0.3 * severity)),
+                    ivh_ml=float(np.exp(1.5 + rng.normal())) if rng.random() < 0.3 else 0.0,
+                )
+            )
     return tables.frame("patients", rows), pd.DataFrame(hidden).set_index("patient")
 
 
@@ -96,19 +122,35 @@ def _status(patients: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     rows = []
     for center, own in patients.groupby("center"):
         for i in range(int(rng.integers(1, 4))):
-            rows.append(tables.status_row(center, f"file-{pseudonym(center, 900 + i)}", "index", "set_aside", "not_dicom", "no DICM mark"))
+            rows.append(
+                tables.status_row(
+                    center, f"file-{pseudonym(center, 900 + i)}", "index", "set_aside", "not_dicom", "no DICM mark"
+                )
+            )
         for i in range(len(own) * 2):
-            code = str(rng.choice(["localizer", "bone_kernel", "not_chosen", "contrast_enhanced", "too_few_slices"], p=[0.5, 0.3, 0.1, 0.05, 0.05]))
+            code = str(
+                rng.choice(
+                    ["localizer", "bone_kernel", "not_chosen", "contrast_enhanced", "too_few_slices"],
+                    p=[0.5, 0.3, 0.1, 0.05, 0.05],
+                )
+            )
             detail = "6 slices, 10 needed" if code == "too_few_slices" else ""
-            rows.append(tables.status_row(center, f"series-{pseudonym(center, 2000 + i)}", "select", "set_aside", code, detail))
+            rows.append(
+                tables.status_row(center, f"series-{pseudonym(center, 2000 + i)}", "select", "set_aside", code, detail)
+            )
         for code, stage, outcome, n in (
-            ("no_scan", "merge", "set_aside", 2), ("no_record", "merge", "set_aside", 1), ("missing_slices", "convert", "set_aside", 1),
-            ("tilt_corrected", "convert", "flagged", 5), ("unknown_code", "harmonise", "flagged", 1),
-        ):  # fmt: skip
+            ("no_scan", "merge", "set_aside", 2),
+            ("no_record", "merge", "set_aside", 1),
+            ("missing_slices", "convert", "set_aside", 1),
+            ("tilt_corrected", "convert", "flagged", 5),
+            ("unknown_code", "harmonise", "flagged", 1),
+        ):
             for k in range(n):
                 subject = own["patient"].iloc[-1 - k] if code != "no_record" else pseudonym(center, 7000 + k)
                 detail = {"missing_slices": "slices 11 and 12 of 24", "tilt_corrected": "18.0 degrees"}.get(code, "")
-                rows.append(tables.status_row(center, subject, stage, outcome, code, detail, f"logs/{stage}/{center}.log"))
+                rows.append(
+                    tables.status_row(center, subject, stage, outcome, code, detail, f"logs/{stage}/{center}.log")
+                )
     return tables.frame("status", rows)
 
 
@@ -120,13 +162,30 @@ def _scans(patients: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
                 continue
             rows.append(
                 dict(
-                    patient=person.patient, center=person.center, time_point=time_point, image=f"results/images/{person.patient}_{time_point}.nii.gz",
-                    reference_mask=None if person.center == "estuary" else "mask.nii.gz", source="dicom", onset_to_ct_h=person.onset_to_ct_h + after,
-                    baseline_to_ct_h=after, columns=128, rows=128, slices=30, spacing_x_mm=1.8, spacing_y_mm=1.8, spacing_z_mm=5.0, extent_mm=145.0,
-                    tilt_deg=0.0, kernel="H30s", manufacturer="SIEMENS", hu_min=-1024, hu_max=2100,
-                    voxel_sha256=hashlib.sha256(f"{person.patient}{time_point}".encode()).hexdigest(), flags=None,
+                    patient=person.patient,
+                    center=person.center,
+                    time_point=time_point,
+                    image=f"results/images/{person.patient}_{time_point}.nii.gz",
+                    reference_mask=None if person.center == "estuary" else "mask.nii.gz",
+                    source="dicom",
+                    onset_to_ct_h=person.onset_to_ct_h + after,
+                    baseline_to_ct_h=after,
+                    columns=128,
+                    rows=128,
+                    slices=30,
+                    spacing_x_mm=1.8,
+                    spacing_y_mm=1.8,
+                    spacing_z_mm=5.0,
+                    extent_mm=145.0,
+                    tilt_deg=0.0,
+                    kernel="H30s",
+                    manufacturer="SIEMENS",
+                    hu_min=-1024,
+                    hu_max=2100,
+                    voxel_sha256=hashlib.sha256(f"{person.patient}{time_point}".encode()).hexdigest(),
+                    flags=None,
                 )
-            )  # fmt: skip
+            )
     return tables.frame("scans", rows)
 
 
@@ -153,17 +212,28 @@ def _masks(scans: pd.DataFrame, splits: pd.DataFrame, hidden: pd.DataFrame, rng:
         person = hidden.loc[row.patient]
         grown = row.time_point == "followup"
         true = person.volume_ml * (1 + (0.5 if person.growth > 0.9 else 0.04) * grown)
-        found, ivh = max(true * (1 + 0.09 * rng.normal()) + rng.normal(), 0.0), max(person.ivh_ml * (1 + 0.2 * rng.normal()), 0.0)
+        found, ivh = (
+            max(true * (1 + 0.09 * rng.normal()) + rng.normal(), 0.0),
+            max(person.ivh_ml * (1 + 0.2 * rng.normal()), 0.0),
+        )
         known = row.reference_mask is not None
         rows.append(
             dict(
-                split=row.split, patient=row.patient, center=row.center, time_point=row.time_point, mask=f"results/masks/{row.patient}.nii.gz",
-                model="fold-0", iph_ml=found, ivh_ml=ivh, reference_iph_ml=true if known else None,
+                split=row.split,
+                patient=row.patient,
+                center=row.center,
+                time_point=row.time_point,
+                mask=f"results/masks/{row.patient}.nii.gz",
+                model="fold-0",
+                iph_ml=found,
+                ivh_ml=ivh,
+                reference_iph_ml=true if known else None,
                 reference_ivh_ml=person.ivh_ml if known else None,
                 dice_iph=float(np.clip(0.9 - 0.35 / math.sqrt(true) + 0.03 * rng.normal(), 0, 0.98)) if known else None,
-                dice_ivh=float(np.clip(0.7 + 0.12 * rng.normal(), 0, 0.95)) if known and person.ivh_ml else None, reason=None,
+                dice_ivh=float(np.clip(0.7 + 0.12 * rng.normal(), 0, 0.95)) if known and person.ivh_ml else None,
+                reason=None,
             )
-        )  # fmt: skip
+        )
     return tables.frame("masks", rows)
 
 
@@ -176,28 +246,50 @@ def _cohort(patients, scans, splits, masks, hidden, rng) -> pd.DataFrame:
         grows = int(person.growth > 0.9) if row["patient"] in followed else None
         outcome = None if pd.isna(row["gos_discharge"]) else int(row["gos_discharge"] <= 3)
         rows.append(
-            row | dict(
-                image="x.nii.gz", mask=mask["mask"], iph_ml=mask["iph_ml"], ivh_ml=mask["ivh_ml"], label_expansion=grows,
-                label_expansion_source=None if grows is None else "measured", label_expansion_reason="no_followup" if grows is None else None,
-                label_poor_outcome=outcome, label_poor_outcome_reason="label_missing" if outcome is None else None,
+            row
+            | dict(
+                image="x.nii.gz",
+                mask=mask["mask"],
+                iph_ml=mask["iph_ml"],
+                ivh_ml=mask["ivh_ml"],
+                label_expansion=grows,
+                label_expansion_source=None if grows is None else "measured",
+                label_expansion_reason="no_followup" if grows is None else None,
+                label_poor_outcome=outcome,
+                label_poor_outcome_reason="label_missing" if outcome is None else None,
             )
-        )  # fmt: skip
+        )
     return tables.frame("cohort", rows)
 
 
-def _predictions(cohort: pd.DataFrame, hidden: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _predictions(
+    cohort: pd.DataFrame, hidden: pd.DataFrame, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows, truth = [], {}
     for task, target in TARGETS.items():
         known = cohort[cohort[f"label_{target}"].notna()]
         for row in known.itertuples():
             person = hidden.loc[row.patient]
             latent = 1.5 * (person.growth - 1.0) if task == "expansion" else 0.5 + 1.5 * person.severity
-            truth[row.patient, task] = dict(patient=row.patient, task=task, target=target, risk=1 / (1 + math.exp(-latent)))
+            truth[row.patient, task] = dict(
+                patient=row.patient, task=task, target=target, risk=1 / (1 + math.exp(-latent))
+            )
             for model in MODELS[task]:
                 skill = SKILL[model]
                 seen = skill * latent + (1 - skill) * 2.4 * rng.normal() + OFFSET[model]
                 rows.append(
-                    dict(task=task, target=target, model=model, split=row.split, patient=row.patient, center=row.center, role=row.role,
-                         time="baseline", label=int(getattr(row, f"label_{target}")), probability=1 / (1 + math.exp(-seen)), seed=0)
-                )  # fmt: skip
+                    dict(
+                        task=task,
+                        target=target,
+                        model=model,
+                        split=row.split,
+                        patient=row.patient,
+                        center=row.center,
+                        role=row.role,
+                        time="baseline",
+                        label=int(getattr(row, f"label_{target}")),
+                        probability=1 / (1 + math.exp(-seen)),
+                        seed=0,
+                    )
+                )
     return tables.frame("predictions", rows), pd.DataFrame(truth.values())

@@ -17,7 +17,9 @@ def study(tmp_path):
             voxels = np.full((6, 5, 4), 30, np.int16) if name == "image" else labels
             nib.save(nib.Nifti1Image(voxels, np.diag([0.5, 0.6, 5.0, 1.0])), path)
         key = dict(patient=f"p{number}", center="aurora", time_point="baseline")
-        masks.append(key | dict(split="external", dice_iph=dice, mask=str(paths["mask"]), iph_ml=3.0, reference_iph_ml=4.0))
+        masks.append(
+            key | dict(split="external", dice_iph=dice, mask=str(paths["mask"]), iph_ml=3.0, reference_iph_ml=4.0)
+        )
         scans.append(key | dict(image=str(paths["image"]), reference_mask=str(paths["reference_mask"])))
     return pd.DataFrame(masks), pd.DataFrame(scans)
 

@@ -56,7 +56,8 @@ def merge_scans(frames: Sequence[pd.DataFrame], *, on_duplicate: str) -> tuple[p
         for center, patient in people
     ]
     doubtful = {person for _, _, people in found for person in people}
-    scans = scans[[person not in doubtful for person in zip(scans["center"], scans["patient"], strict=True)]]
+    certain = [person not in doubtful for person in zip(scans["center"], scans["patient"], strict=True)]
+    scans = scans[pd.Series(certain, index=scans.index, dtype=bool)]
     repeated = scans.duplicated(["center", "patient", "voxel_sha256"]) & scans["voxel_sha256"].notna()
     status += [
         tables.status_row(row.center, row.patient, "merge", "set_aside", Reason.FOLLOWUP_IS_BASELINE)

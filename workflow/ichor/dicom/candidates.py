@@ -31,7 +31,10 @@ def file_reasons(index: pd.DataFrame) -> pd.Series:
         axial[has_geometry] = np.abs(normals(good)[:, 2]) >= OBLIQUE_COSINE
         straight[has_geometry] = orthonormal(good)
     rules = [
-        (~(index["modality"].isin(["CT", ""]) & index["sop_class"].isin(["ct", "enhanced_ct", "secondary_capture"])), Reason.NOT_CT),
+        (
+            ~(index["modality"].isin(["CT", ""]) & index["sop_class"].isin(["ct", "enhanced_ct", "secondary_capture"])),
+            Reason.NOT_CT,
+        ),
         (index["image_type"].str.contains("LOCALIZER|SCOUT|TOPO|SURVIEW"), Reason.LOCALIZER),
         (index["frames"] > 1, Reason.MULTI_FRAME),
         ((index["sop_class"] == "secondary_capture") | (index["samples"] > 1), Reason.NOT_ORIGINAL_AXIAL),

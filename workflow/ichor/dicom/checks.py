@@ -86,7 +86,10 @@ def _judge(head: HeadMeasures, rules: CheckRules) -> tuple[Reason | None, str]:
     if head.brain_ml < rules.min_brain_ml:
         return Reason.NOT_A_HEAD, f"brain of {head.brain_ml:.0f} mL, at least {rules.min_brain_ml:g} mL"
     if head.enclosed_fraction < rules.min_enclosed:
-        return Reason.NOT_A_HEAD, f"{head.enclosed_fraction:.2f} of the brain inside bone, at least {rules.min_enclosed:g}"
+        return (
+            Reason.NOT_A_HEAD,
+            f"{head.enclosed_fraction:.2f} of the brain inside bone, at least {rules.min_enclosed:g}",
+        )
     if not low <= head.brain_hu <= high:
         return Reason.HU_OUT_OF_RANGE, f"brain at {head.brain_hu:.0f} HU, expected {low:g} to {high:g} HU"
     return None, ""

@@ -46,7 +46,9 @@ def find_dcm2niix() -> str:
     else:
         found = str(dcm2niix.bin)
     if not found:
-        raise StudyError("dcm2niix was not found; install the locked environment (make install) or pip install dcm2niix.")
+        raise StudyError(
+            "dcm2niix was not found; install the locked environment (make install) or pip install dcm2niix."
+        )
     return found
 
 
@@ -80,8 +82,8 @@ def run_dcm2niix(staged: Path, out: Path, limits: Limits) -> list[Path]:
         done = subprocess.run(
             [find_dcm2niix(), *options, "-o", str(out), str(staged)],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,  # not used, but a pipe's end is waited for; without one Python polls every 50 ms
+            stderr=subprocess.STDOUT,
             timeout=limits.convert_seconds,
             env=environment,
             preexec_fn=limit,
@@ -137,7 +139,9 @@ def convert(sources: Sequence[str], slices: int, limits: Limits, work: Path) -> 
         out.mkdir()
         for number, source in enumerate(sources):
             (staged / f"{number:05d}.dcm").symlink_to(source)
-        images = [nib.load(path) for path in run_dcm2niix(staged, out, limits) if not CHANGED & set(path.stem.split("_"))]
+        images = [
+            nib.load(path) for path in run_dcm2niix(staged, out, limits) if not CHANGED & set(path.stem.split("_"))
+        ]
         fitting = [image for image in images if len(image.shape) == 3 and image.shape[2] == slices]
         if len(fitting) != 1:
             found = ", ".join("x".join(map(str, image.shape)) for image in images)

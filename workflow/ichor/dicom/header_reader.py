@@ -29,7 +29,8 @@ SOP_CLASSES = {
 }
 TAGS = [
     "SpecificCharacterSet", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID",
-    "Modality", "ImageType", "Manufacturer", "SeriesDescription", "ProtocolName", "ConvolutionKernel", "ContrastBolusAgent",
+    "Modality", "ImageType", "Manufacturer", "SeriesDescription", "ProtocolName", "ConvolutionKernel",
+    "ContrastBolusAgent",
     "SliceThickness", "GantryDetectorTilt", "AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "SeriesDate",
     "SeriesTime", "ContentDate", "ContentTime", "StudyDate", "StudyTime", "AcquisitionNumber", "InstanceNumber",
     "SeriesNumber", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns",
@@ -41,7 +42,9 @@ LOSSY_SYNTAXES = {
     "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91",
     "1.2.840.10008.1.2.4.203",
 }  # fmt: skip
-CONTRAST_WORDS = re.compile(r"\b(cta|angio\w*|contrast|post[ -]?c|with c|c\+|\+c|kontrast|perfusion|venous|arterial|iv)\b", re.I)
+CONTRAST_WORDS = re.compile(
+    r"\b(cta|angio\w*|contrast|post[ -]?c|with c|kontrast|perfusion|venous|arterial|iv)\b|\bc\+|\+c\b", re.I
+)
 NO_CONTRAST_WORDS = re.compile(r"\b(non?[ -]?c(ontrast)?|without|w/?o|plain|nativ\w*|ncct|unenhanced)\b", re.I)
 NO_AGENT = {"", "NONE", "NO", "N", "NO CONTRAST", "WITHOUT", "NULL", "0", "UNKNOWN"}
 

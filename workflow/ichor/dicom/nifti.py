@@ -50,8 +50,8 @@ def index_nifti_center(
     key : bytes
         The study's key for pseudonyms.
     image_pattern : str
-        Path of an image below `folder` (or its file name alone) with ``{patient}`` and, where there are follow-up scans,
-        ``{time_point}`` (``baseline`` or ``followup``), e.g. ``{patient}_{time_point}_ct.nii.gz``.
+        Path of an image below `folder` (or its file name alone) with ``{patient}`` and, where there are follow-up
+        scans, ``{time_point}`` (``baseline`` or ``followup``), e.g. ``{patient}_{time_point}_ct.nii.gz``.
     limits : Limits, optional
         Size limits.
 
@@ -78,7 +78,9 @@ def index_nifti_center(
         else:
             rows.append(_finish(row, center, key))
     if not matched:
-        status.append(status_row(center, "", "index", "set_aside", Reason.EMPTY_FOLDER, "no file matches image_pattern"))
+        status.append(
+            status_row(center, "", "index", "set_aside", Reason.EMPTY_FOLDER, "no file matches image_pattern")
+        )
     return index_frame(rows) if rows else empty_index(), frame("status", status)
 
 
@@ -101,7 +103,9 @@ def _read(path: Path, wrong: str, row: dict, limits: Limits) -> tuple[Reason | N
         return Reason.UNREADABLE_FILE, f"{np.prod(shape[:3], dtype=float):.2g} voxels, limit {limits.voxels:.2g}"
     if not np.isfinite(image.affine).all() or (spacing <= 0).any() or np.linalg.det(image.affine[:3, :3]) == 0:
         return Reason.WRONG_EXTENT, "affine without a volume"
-    row |= dict(columns=shape[0], rows=shape[1], frames=shape[2], spacing_column_mm=spacing[0], spacing_row_mm=spacing[1])
+    row |= dict(
+        columns=shape[0], rows=shape[1], frames=shape[2], spacing_column_mm=spacing[0], spacing_row_mm=spacing[1]
+    )
     row |= dict(thickness_mm=spacing[2])
     return None, ""
 

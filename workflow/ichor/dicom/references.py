@@ -32,9 +32,10 @@ def parse_labels(text: str) -> dict[int, int]:
     out: dict[int, int] = {}
     for part in text.split(";"):
         value, _, name = part.strip().partition("=")
-        if not value.strip().isdigit() or name.strip() not in LABELS:
+        if not value.strip().isdigit() or int(value) > 255 or name.strip() not in LABELS:
             raise StudyError(
-                f"mask_labels {text!r}: found {part.strip()!r}, expected number=name with name one of {', '.join(LABELS)}"
+                f"mask_labels {text!r}: found {part.strip()!r}, expected number=name with a number up to 255 "
+                f"and a name of {', '.join(LABELS)}"
             )
         out[int(value)] = LABELS[name.strip()]
     return out
@@ -47,10 +48,11 @@ def find_mask(folder: Path | None, pattern: str, patient_id: str, time_point: st
     """
     if folder is None or not pattern or ("{time_point}" not in pattern and time_point != "baseline"):
         return None
-    if "/" in patient_id or "\0" in patient_id or patient_id in ("", ".", ".."):
+    if not patient_id or "\0" in patient_id:
         return None
     path = Path(folder, pattern.replace("{patient}", patient_id).replace("{time_point}", time_point))
-    return path if path.is_file() else None
+    inside = path.resolve().is_relative_to(Path(folder).resolve())
+    return path if inside and path.is_file() else None
 
 
 def read_mask(path: Path, labels: dict[int, int], data: np.ndarray, affine: np.ndarray) -> np.ndarray:
@@ -95,14 +97,18 @@ def read_mask(path: Path, labels: dict[int, int], data: np.ndarray, affine: np.n
 
 
 def _relabel(values: np.ndarray, labels: dict[int, int]) -> np.ndarray:
-    found = np.unique(values)
-    unknown = [float(value) for value in found if value != 0 and value not in labels]
+    small = values.astype(np.uint8)  # labels are small whole numbers: what changes by this cannot be one
+    if (small != values).any():
+        raise MismatchError("mask has values that are not whole numbers from 0 to 255")
+    unknown = [
+        value for value in np.flatnonzero(np.bincount(small.ravel(order="K"))) if value != 0 and value not in labels
+    ]
     if unknown:
-        raise MismatchError(f"mask has labels {unknown[:5]}, mask_labels names {sorted(labels)}")
-    mask = np.zeros(values.shape, np.uint8)
+        raise MismatchError(f"mask has labels {[int(v) for v in unknown[:5]]}, mask_labels names {sorted(labels)}")
+    table = np.zeros(256, np.uint8)
     for value, label in labels.items():
-        mask[values == value] = label
-    return mask
+        table[value] = label
+    return table[small]
 
 
 def _check_moved(mask: np.ndarray, mask_affine: np.ndarray, moved: np.ndarray, affine: np.ndarray) -> None:
@@ -114,4 +120,6 @@ def _check_moved(mask: np.ndarray, mask_affine: np.ndarray, moved: np.ndarray, a
 def _check_contents(mask: np.ndarray, data: np.ndarray) -> None:
     clot = data[mask == LABELS["iph"]]
     if clot.size >= SMALL_VOXELS and not CLOT_HU[0] <= np.median(clot) <= CLOT_HU[1]:
-        raise MismatchError(f"median of {np.median(clot):.0f} HU under the mask, expected {CLOT_HU[0]:g} to {CLOT_HU[1]:g} HU")
+        raise MismatchError(
+            f"median of {np.median(clot):.0f} HU under the mask, expected {CLOT_HU[0]:g} to {CLOT_HU[1]:g} HU"
+        )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ichor.dicom.candidates import NO_VOLUME, find_candidates
+from ichor.dicom.index import empty_index
 from ichor.dicom.score import SelectionRules, score, stack_reason
 from ichor.dicom.stack import Stack, median, read_stack
 from ichor.dicom.time_points import choose_time_points
@@ -57,8 +58,8 @@ def select_series(
     -------
     selection : dict of int to DataFrame
         Private; every shard from 0 to ``shards - 1``, also empty ones. One row per source file of every chosen series
-        (``rank`` 1) and its alternatives (2, 3, ...), with the index columns and ``time_point``, ``candidate``, ``score``,
-        ``onset_to_ct_h``, ``baseline_to_ct_h``.
+        (``rank`` 1) and its alternatives (2, 3, ...), with the index columns and ``time_point``, ``candidate``,
+        ``score``, ``onset_to_ct_h``, ``baseline_to_ct_h``.
     public : DataFrame
         One row per series with score, outcome, reason and what it was taken for, see `PUBLIC_COLUMNS`.
     status : DataFrame
@@ -72,7 +73,9 @@ def select_series(
         chosen.append(choose_time_points(rows, clinical.get(str(patient), {}), rules))
     table = pd.concat(chosen, ignore_index=True) if chosen else table
     table["center"] = center
-    public = table.reindex(columns=PUBLIC_COLUMNS).sort_values(["patient", "baseline_to_ct_h", "series"], ignore_index=True)
+    public = table.reindex(columns=PUBLIC_COLUMNS).sort_values(
+        ["patient", "baseline_to_ct_h", "series"], ignore_index=True
+    )
     return _private(table, shards), public, _status(table, center)
 
 
@@ -132,8 +135,6 @@ def _private(table: pd.DataFrame, shards: int) -> dict[int, pd.DataFrame]:
 
 def empty_selection() -> pd.DataFrame:
     """Return a selection without rows."""
-    from ichor.dicom.index import empty_index
-
     texts = {"candidate": "str", "rank": "int64"}
     numbers = dict.fromkeys(["score", "onset_to_ct_h", "baseline_to_ct_h"], "float64")
     return empty_index().assign(**{name: pd.Series(dtype=kind) for name, kind in (texts | numbers).items()})

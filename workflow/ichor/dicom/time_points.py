@@ -25,7 +25,8 @@ def choose_time_points(rows: pd.DataFrame, clinical: dict[str, float], rules: Se
     Returns
     -------
     DataFrame
-        `rows` with ``time_point``, ``rank``, ``outcome``, ``reason``, ``detail``, ``onset_to_ct_h``, ``baseline_to_ct_h``.
+        `rows` with ``time_point``, ``rank``, ``outcome``, ``reason``, ``detail``, ``onset_to_ct_h`` and
+        ``baseline_to_ct_h``.
     """
     rows = rows.reset_index(drop=True).assign(onset_to_ct_h=np.nan)
     rows["when"] = pd.to_datetime(rows["when"])
@@ -103,7 +104,12 @@ def _take_followup(rows: pd.DataFrame, clinical: dict[str, float], rules: Select
     gap = rows.loc[free, "baseline_to_ct_h"]
     outside = free[(gap < low) | (gap > high)]
     for row in outside:
-        _refuse(rows, pd.Index([row]), Reason.OUT_OF_WINDOW, f"{gap[row]:.1f} h after baseline, {low:g} to {high:g} h wanted")
+        _refuse(
+            rows,
+            pd.Index([row]),
+            Reason.OUT_OF_WINDOW,
+            f"{gap[row]:.1f} h after baseline, {low:g} to {high:g} h wanted",
+        )
     inside = gap.drop(outside)
     if inside.empty:
         return

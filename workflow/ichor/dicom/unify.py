@@ -18,7 +18,14 @@ from typing import Any
 import ichor
 from ichor.dicom.limits import Limits
 
-SERIES_TAGS = ("SeriesInstanceUID", "AcquisitionNumber", "SeriesNumber", "AcquisitionDateTime", "AcquisitionTime", "ContentTime")
+SERIES_TAGS = (
+    "SeriesInstanceUID",
+    "AcquisitionNumber",
+    "SeriesNumber",
+    "AcquisitionDateTime",
+    "AcquisitionTime",
+    "ContentTime",
+)
 
 
 class UnifyError(Exception):
@@ -59,7 +66,13 @@ def unify(files: Sequence[str], positions: Sequence[int], out: Path, limits: Lim
     command = [sys.executable, "-m", "ichor.dicom.unify", str(limits.convert_memory_mb)]
     try:
         done = subprocess.run(
-            command, input=task, capture_output=True, text=True, timeout=limits.convert_seconds, env=environment, check=False
+            command,
+            input=task,
+            capture_output=True,
+            text=True,
+            timeout=limits.convert_seconds,
+            env=environment,
+            check=False,
         )
         answer = json.loads(done.stdout)
     except (subprocess.TimeoutExpired, json.JSONDecodeError) as error:

@@ -18,13 +18,13 @@ MANUFACTURERS = {
 }
 # Siemens H31s, Hr40f, J40s, B30f; GE STANDARD, BONE+; Philips UB, YA; Canon FC26; Hitachi 11; United H_SOFT_A
 KERNELS = re.compile(
-    r"[A-Z][a-z]?\d{2}[a-z]{0,2}|STANDARD|STND|STD\+?|SOFT\+?|BRAIN|CEREBRUM|DETAIL|BONE(?:PLUS|\+)?|EDGE|LUNG|CHST|ULTRA"
+    r"(?-i:[A-Z][a-z]?\d{2}[a-z]{0,2})|STANDARD|STND|STD\+?|SOFT\+?|BRAIN|CEREBRUM|DETAIL|BONE(?:PLUS|\+)?|EDGE|LUNG|CHST|ULTRA"
     r"|U[ABC]|Y[A-D]|E[BC]|[A-E]|L|FC\d{2}|[A-Z]_(?:SOFT|SHARP|VSOFT|BONE)_[A-E]|SB|SHARP|SMOOTH|HEAD",
     re.IGNORECASE,
 )
 BONE_KERNELS = re.compile(
     r"BONE(?:PLUS|\+)?|EDGE|LUNG|ULTRA|SHARP|DETAIL|YC|YD|EC|[DEL]|FC(?:3\d|5[0-9]|8[0-9])|[A-Z]_(?:SHARP|BONE)_[A-E]"
-    r"|[A-Z][a-z]?(?:5[5-9]|[6-9]\d)[a-z]{0,2}",
+    r"|(?-i:[A-Z][a-z]?(?:5[5-9]|[6-9]\d)[a-z]{0,2})",
     re.IGNORECASE,
 )  # Siemens numbers from 55 up are sharp; Toshiba FC30s and FC80s are bone and lung
 

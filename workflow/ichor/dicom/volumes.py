@@ -84,25 +84,31 @@ def read_dicom(files: pd.DataFrame, limits: Limits, work: Path) -> Volume:
     files = files.iloc[stack.order].reset_index(drop=True)
     flags: dict[Reason, str] = {}
     try:
-        with tempfile.TemporaryDirectory(dir=work, prefix="unify-") as joined:
-            sources = files["source"].tolist()
-            if stack.duplicates or files["series"].nunique() > 1:
-                numbers = np.concatenate([[0], np.cumsum(np.diff(stack.along_mm) > SAME_POSITION_MM)])
-                kept = unify(sources, numbers, Path(joined), limits)
-                if stack.duplicates:
-                    flags[Reason.DUPLICATE_SLICES] = f"{stack.duplicates} identical copies left out"
-                files, sources = files.iloc[kept].reset_index(drop=True), sorted(map(str, Path(joined).iterdir()))
+        if stack.duplicates or files["series"].nunique() > 1:
+            with tempfile.TemporaryDirectory(dir=work, prefix="unify-") as joined:
+                files = _unify(files, stack, Path(joined), limits, flags)
                 stack = read_stack(files)
-            data, affine = convert(sources, stack.slices, limits, work)
-            data = np.array(data)  # dcm2niix's file goes with its folder
+                data, affine = convert(sorted(map(str, Path(joined).iterdir())), stack.slices, limits, work)
+        else:
+            data, affine = convert(files["source"].tolist(), stack.slices, limits, work)
         slices = place(data, affine, files, stack)
     except UnifyError as error:
-        raise RefusedError(Reason.DUPLICATE_SLICES if error.duplicates else Reason.CONVERSION_FAILED, str(error)) from error
+        raise RefusedError(
+            Reason.DUPLICATE_SLICES if error.duplicates else Reason.CONVERSION_FAILED, str(error)
+        ) from error
     except ConversionError as error:
         raise RefusedError(Reason.CONVERSION_FAILED, str(error)) from error
     except WrongExtentError as error:
         raise RefusedError(Reason.WRONG_EXTENT, str(error)) from error
     return _assemble(slices, stack, files, flags)
+
+
+def _unify(files: pd.DataFrame, stack: Stack, out: Path, limits: Limits, flags: dict[Reason, str]) -> pd.DataFrame:
+    numbers = np.concatenate([[0], np.cumsum(np.diff(stack.along_mm) > SAME_POSITION_MM)])
+    kept = unify(files["source"].tolist(), numbers, out, limits)
+    if stack.duplicates:
+        flags[Reason.DUPLICATE_SLICES] = f"{stack.duplicates} identical copies left out"
+    return files.iloc[kept].reset_index(drop=True)
 
 
 def _assemble(slices: Any, stack: Stack, files: pd.DataFrame, flags: dict[Reason, str]) -> Volume:
@@ -128,7 +134,7 @@ def _assemble(slices: Any, stack: Stack, files: pd.DataFrame, flags: dict[Reason
 
 
 def _check_geometry(data: np.ndarray, affine: np.ndarray, stack: Stack, files: pd.DataFrame) -> None:
-    """Compare the volume with the headers: extent along the normal, voxel volume, handedness, place of the first slice."""
+    """Compare the volume with the headers: extent along the normal, voxel volume, place of every slice's corner."""
     extent = extent_mm(data.shape, affine)
     if abs(extent - stack.extent_mm) > EXTENT_TOLERANCE_MM:
         raise RefusedError(Reason.WRONG_EXTENT, f"{extent:.1f} mm, DICOM positions say {stack.extent_mm:.1f} mm")
@@ -136,7 +142,9 @@ def _check_geometry(data: np.ndarray, affine: np.ndarray, stack: Stack, files: p
     step = stack.extent_mm / (data.shape[2] - 1)
     wanted = first["spacing_row_mm"] * first["spacing_column_mm"] * step / 1000
     if abs(voxel_volume_ml(affine) - wanted) > VOXEL_TOLERANCE * wanted:
-        raise RefusedError(Reason.WRONG_EXTENT, f"voxel of {voxel_volume_ml(affine):.5f} mL, headers say {wanted:.5f} mL")
+        raise RefusedError(
+            Reason.WRONG_EXTENT, f"voxel of {voxel_volume_ml(affine):.5f} mL, headers say {wanted:.5f} mL"
+        )
     corners = files[POSITION].to_numpy(float) * (-1, -1, 1)
     index = (np.linalg.inv(affine) @ np.c_[corners, np.ones(len(corners))].T)[:3].T
     if (index < -0.6).any() or (index > np.array(data.shape) - 0.4).any():
@@ -154,7 +162,9 @@ def read_nifti(row: pd.Series, limits: Limits) -> Volume:
     try:
         image = nib.load(row["source"])
         if np.prod(image.shape, dtype=float) > limits.voxels:
-            raise RefusedError(Reason.UNREADABLE_FILE, f"{np.prod(image.shape, dtype=float):.2g} voxels, limit {limits.voxels:.2g}")
+            raise RefusedError(
+                Reason.UNREADABLE_FILE, f"{np.prod(image.shape, dtype=float):.2g} voxels, limit {limits.voxels:.2g}"
+            )
         if image.dataobj.slope == 1 and image.dataobj.inter == 0:
             values = np.asanyarray(image.dataobj.get_unscaled())
         else:
@@ -171,7 +181,9 @@ def read_nifti(row: pd.Series, limits: Limits) -> Volume:
     if below:
         flags[Reason.PADDING_CLIPPED] = f"{below} voxels below {PAD_HU} HU set to {PAD_HU} HU"
     if int(np.argmax(spacing_mm(affine))) != 2 and np.ptp(spacing_mm(affine)) > 0.5:
-        raise RefusedError(Reason.NOT_ORIGINAL_AXIAL, f"slices lie along axis {int(np.argmax(spacing_mm(affine)))} of the RAS+ volume")
+        raise RefusedError(
+            Reason.NOT_ORIGINAL_AXIAL, f"slices lie along axis {int(np.argmax(spacing_mm(affine)))} of the RAS+ volume"
+        )
     return Volume(np.asfortranarray(clipped), affine, flags)
 
 

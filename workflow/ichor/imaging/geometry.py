@@ -82,7 +82,11 @@ def corners_mm(shape: Sequence[int], affine: np.ndarray) -> np.ndarray:
 
 
 def same_grid(
-    shape: Sequence[int], affine: np.ndarray, other_shape: Sequence[int], other_affine: np.ndarray, tolerance_mm: float = 0.1
+    shape: Sequence[int],
+    affine: np.ndarray,
+    other_shape: Sequence[int],
+    other_affine: np.ndarray,
+    tolerance_mm: float = 0.1,
 ) -> bool:
     """Tell whether two grids have the same shape and every corner voxel within `tolerance_mm` of its twin."""
     if tuple(shape[:3]) != tuple(other_shape[:3]):

@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pandas as pd
 
 from ichor.report import names, numbers
@@ -34,10 +33,10 @@ def draw_dice(masks: pd.DataFrame, summary: pd.DataFrame, label: str, *, simulat
         f"{names.center(row.center)}: median {numbers.plain(row.dice_median)}, quartiles "
         f"{numbers.interval(row.dice_q1, row.dice_q3) or 'not available'}" for row in summary.itertuples()
     )  # fmt: skip
-    step, bottom = 30.0, 50.0
-    canvas = Canvas(width, 28 + step * len(centers) + bottom, f"{title}. {said}.", simulated=simulated)
+    step, bottom = min(max(220.0 / max(len(centers), 1), 24.0), 44.0), 50.0
+    canvas = Canvas(width, max(28 + step * len(centers) + bottom, 298), f"{title}. {said}.", simulated=simulated)
     canvas.text(2, 16, title, "head")
-    left = 14 + max([text_width(names.center(c)) for c in centers] + [40])
+    left = 20 + max([text_width(names.center(c)) for c in centers] + [40])
     right, floor = width - 12, 28 + step * len(centers)
     for value in (0, 0.2, 0.4, 0.6, 0.8, 1.0):
         x = left + (right - left) * value
@@ -47,8 +46,9 @@ def draw_dice(masks: pd.DataFrame, summary: pd.DataFrame, label: str, *, simulat
     for i, center in enumerate(centers):
         own = masks if center == "all" else masks[masks["center"] == center]
         row = summary[summary["center"] == center].iloc[0]
-        _strip(canvas, own[f"dice_{label}"], row, 28 + step * (i + 0.5), left, right, f"var(--{'ink' if center == 'all' else 'net-0'})")
-        canvas.text(left - 8, 28 + step * (i + 0.5) + 4, names.center(center), "", "end")
+        y, color = 28 + step * (i + 0.5), "var(--ink)" if center == "all" else "var(--net-0)"
+        _strip(canvas, own[f"dice_{label}"], row, y, left, right, color)
+        canvas.text(left - 8, y + 4, names.center(center), "", "end")
     return canvas
 
 
@@ -64,7 +64,8 @@ def _strip(canvas: Canvas, dice: pd.Series, row: pd.Series, y: float, left: floa
     canvas.rect(x1, y - 9, max(x2 - x1, 1), 18, "", f"fill:none;stroke:{color};stroke-width:1.4", r=2)
     canvas.line(x, y - 11, x, y + 11, "", f"stroke:{color};stroke-width:3")
     tip = f"median {numbers.plain(row['dice_median'])}, quartiles {numbers.interval(row['dice_q1'], row['dice_q3'])}"
-    canvas.region(left, y - 12, right - left, 24, f"{names.center(row['center'])}: {tip}, {numbers.count(row['n_dice'])} scans")
+    tip = f"{names.center(row['center'])}: {tip}, {numbers.count(row['n_dice'])} scans"
+    canvas.region(left, y - 12, right - left, 24, tip)
 
 
 def draw_bland_altman(masks: pd.DataFrame, summary: pd.DataFrame, label: str, *, simulated: bool) -> Canvas:
@@ -85,11 +86,15 @@ def draw_bland_altman(masks: pd.DataFrame, summary: pd.DataFrame, label: str, *,
     mean = (paired[f"{label}_ml"] + paired[f"reference_{label}_ml"]).to_numpy(float) / 2
     difference = (paired[f"{label}_ml"] - paired[f"reference_{label}_ml"]).to_numpy(float)
     whole = summary[(summary["label"] == label) & (summary["center"] == "all")]
-    bias, low, high = (float(whole.iloc[0][c]) if len(whole) else math.nan for c in ("bias_ml", "loa_low_ml", "loa_high_ml"))
+    bias, low, high = (
+        float(whole.iloc[0][c]) if len(whole) else math.nan for c in ("bias_ml", "loa_low_ml", "loa_high_ml")
+    )
     title = f"{names.LABELS.get(label, label)}: volume"
     reach = max([abs(v) for v in (*difference, low, high) if not numbers.missing(v)] or [1.0]) * 1.12 or 1.0
     x_high = max([*mean, 1.0]) * 1.04
-    said = f"bias {numbers.plain(bias, 1)} mL, limits of agreement {numbers.interval(low, high, 1) or 'not available'} mL"
+    said = (
+        f"bias {numbers.plain(bias, 1)} mL, limits of agreement {numbers.interval(low, high, 1) or 'not available'} mL"
+    )
     panel = Panel(
         title, "Mean of predicted and reference (mL)", "Predicted − reference (mL)", (0, x_high), (-reach, reach),
         label=f"Bland-Altman plot. {title}: {said}, {len(paired)} scans.", simulated=simulated, width=300, height=210,
@@ -101,7 +106,9 @@ def draw_bland_altman(masks: pd.DataFrame, summary: pd.DataFrame, label: str, *,
     _limits(panel, bias, low, high, x_high)
     for i, center in enumerate(sorted(masks["center"].unique())):
         own = (paired["center"] == center).to_numpy()
-        panel.canvas.dots(panel.points(mean[own], difference[own]), f"stroke:{center_color(i)};stroke-width:5;opacity:.7")
+        panel.canvas.dots(
+            panel.points(mean[own], difference[own]), f"stroke:{center_color(i)};stroke-width:5;opacity:.7"
+        )
     return panel.canvas
 
 
@@ -121,20 +128,3 @@ def main_split(masks: pd.DataFrame) -> str | None:
     """Split whose masks are shown: each scan appears in every split, and one is enough for a picture."""
     present = sorted(masks["split"].unique(), key=names.split_order) if len(masks) else []
     return present[0] if present else None
-
-
-def typical(masks: pd.DataFrame, label: str = "iph") -> pd.DataFrame:
-    """Baseline scans with the best, the median and the worst Dice: columns of the masks table and ``rank``.
-
-    Raises
-    ------
-    KeyError
-        If the table has no column of this label.
-    """
-    rows = masks[masks["time_point"] == "baseline"].dropna(subset=[f"dice_{label}"])
-    rows = rows.sort_values([f"dice_{label}", "patient"], kind="stable").reset_index(drop=True)
-    if rows.empty:
-        return rows.assign(rank=pd.Series(dtype=object))
-    places = {"Best Dice": len(rows) - 1, "Median Dice": len(rows) // 2, "Worst Dice": 0}
-    chosen = rows.iloc[list(np.fromiter(places.values(), int))].assign(rank=list(places))
-    return chosen.drop_duplicates(["patient", "time_point"]).reset_index(drop=True)

@@ -98,9 +98,8 @@ def nice_ticks(low: float, high: float, about: int = 5) -> tuple[list[float], in
     span = high - low
     if not math.isfinite(span) or span <= 0:
         return [low], 1
-    raw = span / about
-    power = 10 ** math.floor(math.log10(raw))
-    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw)
+    power = 10 ** math.floor(math.log10(span / about))
+    step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if span / (power * factor) <= about + 1)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))

@@ -49,7 +49,9 @@ def draw(grouped: pd.DataFrame, smooth: pd.DataFrame, look: Look, *, title: str,
         n = row.n if not numbers.missing(row.n) else largest
         tip = f"{numbers.count(row.n)} patients: predicted {numbers.plain(row.x)}, observed {numbers.plain(row.y)}"
         between = numbers.interval(row.low, row.high)
-        panel.canvas.marker(x, y, look.marker, look.color, 2.5 + 2.5 * (n / largest) ** 0.5, tip + (f" ({between})" if between else ""))
+        panel.canvas.marker(
+            x, y, look.marker, look.color, 2.5 + 2.5 * (n / largest) ** 0.5, tip + (f" ({between})" if between else "")
+        )
     return panel.canvas
 
 

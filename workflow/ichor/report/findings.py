@@ -7,6 +7,7 @@ from ichor.report.palette import Look
 from ichor.report.performance import questions
 
 FEW_EVENTS = 20  # below this, an AUC interval spans most of what matters; the sentence says so
+FEW_CENTERS = 3  # with fewer, the spread between centers is a guess
 
 
 def cohort(tables: dict[str, pd.DataFrame]) -> list[str]:
@@ -15,9 +16,11 @@ def cohort(tables: dict[str, pd.DataFrame]) -> list[str]:
     centers = sorted({*scans["center"].unique(), *tables["patients"]["center"].unique()})
     both = {*tables["patients"]["patient"]} & {*scans.loc[scans["time_point"] == "baseline", "patient"]}
     aside = status[status["outcome"] == "set_aside"]
+    found = scans["patient"].nunique()
+    of_them = "all" if found == len(both) else numbers.count(len(both))
     sentences = [
-        f"{numbers.count(len(centers))} centers brought {numbers.count(scans['patient'].nunique())} patients with an "
-        f"accepted scan; {numbers.count(len(both))} of them have a baseline scan and a clinical record."
+        f"{numbers.count(len(centers))} centers brought {numbers.count(found)} patients with an accepted scan; "
+        f"{of_them} of them have a baseline scan and a clinical record."
     ]
     if len(aside):
         sentences.append(
@@ -78,7 +81,7 @@ def models(
                 continue
             rows = own[own["model"] == model].set_index(["center", "quantity"])
             if look.network or not any(v.network for (t, _), v in looks.items() if t == task):
-                sentences.append(" ".join(_one(look, rows, pairs, task, looks, target)))
+                sentences.append(_one(look, rows, pairs, task, looks, target))
             alarms += _alarm(look, rows, task, split, auc_alarm)
         where = "Test patients: " + names.split(split).lower() if split == "external" else names.split(split)
         out.append({"heading": names.heading(task, target), "where": where, "sentences": sentences, "alarms": alarms})
@@ -138,7 +141,9 @@ def _floor(look: Look, pairs: pd.DataFrame, task: str, looks: dict) -> str:
         sign = 1 if forward else -1
         low, high = sorted((sign * row.low, sign * row.high))
         verdict = "better" if low > 0 else "worse" if high < 0 else "open"
-        label = other.label if other.label[:2].isupper() or "-" in other.label else other.label[0].lower() + other.label[1:]
+        label = (
+            other.label if other.label[:2].isupper() or "-" in other.label else other.label[0].lower() + other.label[1:]
+        )
         between = f"AUC difference {numbers.plain(sign * row.difference)}, {numbers.interval(low, high)}"
         verdicts[verdict].append(f"{label} ({between})")
     parts = [
@@ -165,7 +170,8 @@ def _calibration(rows: pd.DataFrame) -> str:
     if _known(ratio) and _known(slope):
         return (
             "Miscalibration is not shown, which does not prove calibration "
-            f"(O/E {numbers.interval(ratio['low'], ratio['high'])}; slope {numbers.interval(slope['low'], slope['high'])})."
+            f"(O/E {numbers.interval(ratio['low'], ratio['high'])}; "
+            f"slope {numbers.interval(slope['low'], slope['high'])})."
         )
     return ""
 
@@ -174,7 +180,12 @@ def _elsewhere(rows: pd.DataFrame) -> str:
     row = _pick(rows, "next", "auc")
     if not _known(row):
         return ""
-    words = f"At a center not seen, an AUC between {numbers.plain(row['low'])} and {numbers.plain(row['high'])} is to be expected"
+    if row["n"] < FEW_CENTERS:
+        return f"{numbers.count(row['n'])} centers are too few to say what to expect at another one."
+    words = (
+        f"At a center not seen, an AUC between {numbers.plain(row['low'])} and {numbers.plain(row['high'])} is to be "
+        f"expected, judged from {numbers.count(row['n'])} centers"
+    )
     return words + (", so it may do no better than chance there." if row["low"] <= 0.5 else ".")
 
 
@@ -193,7 +204,8 @@ def _alarm(look: Look, rows: pd.DataFrame, task: str, split: str, limit: float |
         return []
     return [
         f"Possible leak: {look.label} reaches an external AUC of {numbers.plain(row['estimate'])}, above the "
-        f"{numbers.plain(limit)} that expansion models reach on real patients. Look for predictors that know the outcome."
+        f"{numbers.plain(limit)} that expansion models reach on real patients. "
+        "Look for predictors that know the outcome."
     ]
 
 

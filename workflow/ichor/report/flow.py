@@ -38,6 +38,7 @@ class Flow:
 
     sources: list[Box]
     joined: Box
+    name: str | None
     split: Box | None
     targets: list[Box]
 
@@ -65,7 +66,7 @@ def arrange(frame: pd.DataFrame, scans: pd.DataFrame) -> Flow | None:
     no_record = [loss for loss in merge if loss.reason == Reason.NO_RECORD]
     left = [loss for loss in merge if loss not in no_record]
     left += _unexplained(patients, baseline, left)
-    images = _losses(frame[frame["step"].isin(IMAGE_STAGES)]) + no_record
+    images = sorted(_losses(frame[frame["step"].isin(IMAGE_STAGES)]) + no_record, key=_order)
     joined = Box("Patients with a record and an accepted baseline scan", baseline.get(ALL), [_where(baseline)], left)
     if followup:
         joined.lines.append(f"With an accepted follow-up scan: {numbers.count(followup.get(ALL))}")
@@ -93,7 +94,7 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
 def _split(frame: pd.DataFrame) -> dict:
     found = sorted({s for s in frame["split"].unique() if s}, key=names.split_order)
     if not found:
-        return {"split": None, "targets": []}
+        return {"name": None, "split": None, "targets": []}
     own = frame[frame["split"] == found[0]]
     roles = {role: _kept(own, role) for role in ("train", "tune", "test")}
     box = Box(
@@ -113,7 +114,7 @@ def _split(frame: pd.DataFrame) -> dict:
         known = f"With the event: {numbers.count(events)} ({numbers.percent(events, n)})" if n else "Nobody is labelled"
         title = f"{what[0].upper()}{what[1:]}: known"
         targets.append(Box(title, n, [known, _where(_kept(part, "labelled"))], _losses(part)))
-    return {"split": box, "targets": targets}
+    return {"name": found[0], "split": box, "targets": targets}
 
 
 def _kept(frame: pd.DataFrame, step: str) -> dict[str, int]:
@@ -128,7 +129,12 @@ def _losses(frame: pd.DataFrame) -> list[Loss]:
         by_center = part.groupby("center", sort=False)["count"].sum()
         total = int(by_center.get(ALL, by_center.sum()))
         out.append(Loss(reason, total, unit, {str(c): int(n) for c, n in by_center.items() if c not in (ALL, "")}))
-    return sorted(out, key=lambda loss: (loss.unit, -loss.count, loss.reason))
+    return sorted(out, key=_order)
+
+
+def _order(loss: Loss) -> tuple:
+    units = list(UNITS)
+    return units.index(loss.unit) if loss.unit in units else len(units), -loss.count, loss.reason
 
 
 def _unexplained(before: dict[str, int], after: dict[str, int], losses: list[Loss]) -> list[Loss]:

@@ -2,7 +2,7 @@
 
 from ichor.report import numbers
 from ichor.report.flow import UNITS, Box, Flow
-from ichor.report.svg import Canvas, text_width
+from ichor.report.svg import Canvas, wrap
 
 LINE, PAD, GAP, INDENT = 16.5, 10.0, 22.0, 34.0
 
@@ -26,51 +26,42 @@ def draw(flow: Flow, *, simulated: bool, width: float = 760) -> Canvas:
 
 
 def _wide(canvas: Canvas, flow: Flow) -> float:
-    y = _row(canvas, flow.sources, 2.0, joins=True)
-    middle = canvas.width / 2
-    width = canvas.width * 0.62
-    for box in [flow.joined, *([flow.split] if flow.split else [])]:
+    """Records and what follows on the left, images on the right, targets below both."""
+    width = (canvas.width - 4 - 20) / 2
+    left, right = 2.0, 2.0 + width + 20
+    records, images = flow.sources
+    trunk, middle = right + 14, left + width / 2
+    y = _with_aside(canvas, left, 2.0, width, records)
+    start = _box(canvas, right, 2.0, width, images)
+    bottom = _aside(canvas, right + INDENT, start, width - INDENT, images, trunk=trunk) if images.losses else start
+    _arrow(canvas, middle, y, middle, y + GAP)
+    enters = max(y + GAP + _height(flow.joined, width) / 2, start + 6)
+    canvas.line(trunk, start, trunk, enters, "axis")
+    canvas.line(trunk, enters, left + width, enters, "axis")
+    canvas.path([(left + width + 6, enters - 4), (left + width, enters), (left + width + 6, enters + 4)], "axis")
+    y = _with_aside(canvas, left, y + GAP, width, flow.joined)
+    if flow.split:
         _arrow(canvas, middle, y, middle, y + GAP)
-        top = y + GAP
-        y = _box(canvas, middle - width / 2, top, width, box)
-        if box.losses:
-            y = _aside(canvas, middle - width / 2 + INDENT + 150, y, width - INDENT - 150, box, trunk=middle - width / 2 + 160)
-            canvas.line(middle - width / 2 + 20, y, middle - width / 2 + 20, y)
-    if flow.targets:
-        y = _branches(canvas, flow.targets, middle, y)
-    return y
+        y = _box(canvas, left, y + GAP, width, flow.split)
+    return _branches(canvas, flow.targets, middle, y, max(y, bottom)) if flow.targets else max(y, bottom)
 
 
-def _row(canvas: Canvas, boxes: list[Box], y: float, *, joins: bool) -> float:
-    """Boxes side by side, each with its losses below; their trunks meet in the middle."""
-    width = (canvas.width - 4 - 20 * (len(boxes) - 1)) / len(boxes)
-    bottoms, trunks = [], []
-    for i, box in enumerate(boxes):
-        x = 2 + i * (width + 20)
-        trunks.append((x + 14, _box(canvas, x, y, width, box)))
-        bottoms.append(_aside(canvas, x + INDENT, trunks[-1][1], width - INDENT, box, trunk=x + 14) if box.losses else trunks[-1][1])
-    end = max(bottoms) + 14
-    if joins:
-        for x, start in trunks:
-            canvas.line(x, start, x, end, "axis")
-        middle = canvas.width / 2
-        canvas.line(min(x for x, _ in trunks), end, max(middle, *(x for x, _ in trunks)), end, "axis")
-    return end
+def _with_aside(canvas: Canvas, x: float, y: float, width: float, box: Box) -> float:
+    """Draw a box and, below it, those who left; return the lower edge of both."""
+    bottom = _box(canvas, x, y, width, box)
+    return _aside(canvas, x + INDENT, bottom, width - INDENT, box, trunk=x + 14) if box.losses else bottom
 
 
-def _branches(canvas: Canvas, boxes: list[Box], middle: float, y: float) -> float:
+def _branches(canvas: Canvas, boxes: list[Box], middle: float, start: float, y: float) -> float:
     width = (canvas.width - 4 - 20 * (len(boxes) - 1)) / len(boxes)
     centers = [2 + i * (width + 20) + width / 2 for i in range(len(boxes))]
-    canvas.line(middle, y, middle, y + 12, "axis")
+    canvas.line(middle, start, middle, y + 12, "axis")
     canvas.line(min([middle, *centers]), y + 12, max([middle, *centers]), y + 12, "axis")
     for x in centers:
         _arrow(canvas, x, y + 12, x, y + 12 + GAP)
-    bottoms = []
-    for i, box in enumerate(boxes):
-        x = 2 + i * (width + 20)
-        bottom = _box(canvas, x, y + 12 + GAP, width, box)
-        bottoms.append(_aside(canvas, x + INDENT, bottom, width - INDENT, box, trunk=x + 14) if box.losses else bottom)
-    return max(bottoms)
+    return max(
+        _with_aside(canvas, x - width / 2, y + 12 + GAP, width, box) for x, box in zip(centers, boxes, strict=True)
+    )
 
 
 def _narrow(canvas: Canvas, flow: Flow) -> float:
@@ -114,9 +105,9 @@ def _aside(canvas: Canvas, x: float, y: float, width: float, box: Box, *, trunk:
 
 
 def _box_lines(box: Box, width: float) -> list[tuple[str, str, str]]:
-    out = [(part, "strong", "") for part in _wrap(box.title, width - 80, 12.6)]
+    out = [(part, "strong", "") for part in wrap(box.title, width - 80, 12.6)]
     out[0] = (out[0][0], "strong", numbers.count(box.count))
-    return out + [(part, "muted small", "") for line in box.lines if line for part in _wrap(line, width - 26, 10.7)]
+    return out + [(part, "muted small", "") for line in box.lines if line for part in wrap(line, width - 26, 10.7)]
 
 
 def _loss_lines(box: Box, width: float) -> list[tuple[str, str, str]]:
@@ -128,7 +119,7 @@ def _loss_lines(box: Box, width: float) -> list[tuple[str, str, str]]:
             unit = loss.unit
             out.append((f"Set aside, {UNITS.get(unit, unit)}", "muted small", ""))
         words = numbers.short_why(loss.reason) if loss.reason else "Left without a recorded reason."
-        for i, part in enumerate(_wrap(words, width - 74, 12)):
+        for i, part in enumerate(wrap(words, width - 74, 12)):
             out.append((part, "", numbers.count(loss.count) if i == 0 else ""))
     return out
 
@@ -144,24 +135,17 @@ def _write(canvas: Canvas, lines: list[tuple[str, str, str]], x: float, y: float
 
 def _arrow(canvas: Canvas, x1: float, y1: float, x2: float, y2: float) -> None:
     canvas.line(x1, y1, x2, y2, "axis")
-    side = [(x2 - 6, y2 - 4), (x2, y2), (x2 - 6, y2 + 4)] if y1 == y2 else [(x2 - 4, y2 - 6), (x2, y2), (x2 + 4, y2 - 6)]
+    side = (
+        [(x2 - 6, y2 - 4), (x2, y2), (x2 - 6, y2 + 4)] if y1 == y2 else [(x2 - 4, y2 - 6), (x2, y2), (x2 + 4, y2 - 6)]
+    )
     canvas.path(side, "axis")
-
-
-def _wrap(words: str, width: float, size: float) -> list[str]:
-    lines, line = [], ""
-    for word in words.split():
-        if line and text_width(f"{line} {word}", size) > width:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}".strip()
-    return [*lines, line] if line else lines
 
 
 def _said(flow: Flow) -> str:
     parts = []
     for box in flow.boxes:
-        lost = ", ".join(f"{numbers.count(loss.count)} {UNITS.get(loss.unit, loss.unit)} {loss.reason}" for loss in box.losses)
+        lost = ", ".join(
+            f"{numbers.count(loss.count)} {UNITS.get(loss.unit, loss.unit)} {loss.reason}" for loss in box.losses
+        )
         parts.append(f"{box.title}: {numbers.count(box.count)}" + (f" (left: {lost})" if lost else ""))
     return "Cohort flow. " + "; ".join(parts)

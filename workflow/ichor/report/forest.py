@@ -1,5 +1,6 @@
 """Forest plot: an estimate with its interval for each model and center, all on one scale."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ichor.report import numbers
@@ -86,18 +87,12 @@ def draw(
         return left + (right - left) * (min(max(value, low), high) - low) / (high - low)
 
     canvas.text(2, 16, title, "head")
-    bottom = height - FOOT
-    ticks, digits = nice_ticks(low, high, 4 if narrow else 6)
-    for value in ticks:
-        canvas.line(x(value), HEAD + 2, x(value), bottom, "grid")
-        canvas.text(x(value), bottom + 15, tick(value, digits), "muted small", "middle")
-    if reference is not None:
-        canvas.line(x(reference), HEAD + 2, x(reference), bottom, "guide", "stroke-width:1.6;stroke-dasharray:5 4")
-    canvas.line(left, bottom, right, bottom, "axis")
-    canvas.text((left + right) / 2, bottom + 33, axis, anchor="middle")
+    _scale(canvas, x, (low, high), (left, right), reference)
+    canvas.text((left + right) / 2, height - FOOT + 33, axis, anchor="middle")
     y = HEAD
     for head, lines in groups:
         y += ROW + 5
+        canvas.rect(0, y - 17, text_width(head, 12.5) + 8, 16, "", "fill:var(--panel)")  # clears the grid lines
         canvas.text(2, y - 5, head, "strong")
         for line in lines:
             y += ROW
@@ -105,7 +100,27 @@ def draw(
     return canvas
 
 
-def _row(canvas: Canvas, line: Line, y: float, x, left: float, right: float, narrow: bool, bounds: tuple[float, float]) -> None:
+def _scale(
+    canvas: Canvas,
+    x: Callable[[float], float],
+    domain: tuple[float, float],
+    span: tuple[float, float],
+    reference: float | None,
+) -> None:
+    """Grid, tick labels, axis line and the line of no information."""
+    bottom = canvas.height - FOOT
+    ticks, digits = nice_ticks(*domain, 4 if canvas.width < 500 else 6)
+    for value in ticks:
+        canvas.line(x(value), HEAD + 2, x(value), bottom, "grid")
+        canvas.text(x(value), bottom + 15, tick(value, digits), "muted small", "middle")
+    if reference is not None:
+        canvas.line(x(reference), HEAD + 2, x(reference), bottom, "guide", "stroke-width:1.6;stroke-dasharray:5 4")
+    canvas.line(span[0], bottom, span[1], bottom, "axis")
+
+
+def _row(
+    canvas: Canvas, line: Line, y: float, x, left: float, right: float, narrow: bool, bounds: tuple[float, float]
+) -> None:
     canvas.text(14, y + 4, line.label)
     color = line.look.color if line.look else "var(--ink)"
     said = _said(line)
@@ -120,13 +135,16 @@ def _row(canvas: Canvas, line: Line, y: float, x, left: float, right: float, nar
         for end, sign in ((line.low, -1), (line.high, 1)):
             if not bounds[0] <= end <= bounds[1]:  # an arrow head: the interval goes on beyond the axis
                 tip = x(end)
-                canvas.path([(tip - sign * 6, y - 4), (tip, y), (tip - sign * 6, y + 4)], "", f"fill:none;stroke:{color};stroke-width:2")
+                canvas.path(
+                    [(tip - sign * 6, y - 4), (tip, y), (tip - sign * 6, y + 4)],
+                    "",
+                    f"fill:none;stroke:{color};stroke-width:2",
+                )
     if line.kind == "pooled":
-        half = max(x(line.high) - x(line.low), 0) / 2 if not numbers.missing(line.low) else 6
         center = x(line.estimate)
-        canvas.path(
-            [(center - half, y), (center, y - 6), (center + half, y), (center, y + 6)], "", f"fill:{color};stroke:{color}", close=True
-        )
+        ends = (center - 6, center + 6) if numbers.missing(line.low) else (x(line.low), x(line.high))
+        corners = [(ends[0], y), (center, y - 6), (ends[1], y), (center, y + 6)]
+        canvas.path(corners, "", f"fill:{color};stroke:{color};stroke-linejoin:round", close=True)
     else:
         canvas.marker(x(line.estimate), y, line.look.marker if line.look else "circle", color)
     canvas.region(0, y - ROW / 2, canvas.width, ROW, f"{line.label}: {said}. {line.detail}")
@@ -157,7 +175,13 @@ def _line(row, look: Look) -> Line:
 
 
 def _range(groups, reference: float | None, bounds: tuple[float, float]) -> tuple[float, float]:
-    values = [v for _, lines in groups for line in lines for v in (line.estimate, line.low, line.high) if not numbers.missing(v)]
+    values = [
+        v
+        for _, lines in groups
+        for line in lines
+        for v in (line.estimate, line.low, line.high)
+        if not numbers.missing(v)
+    ]
     values += [] if reference is None else [reference]
     if not values:
         return bounds

@@ -18,10 +18,10 @@ OTHERS = {
     ),
     "curves": "task target model split center curve x y low high n".split(),
     "flow": "step split target center kind reason unit count events".split(),
-    "table_one": "variable level unit center kind n missing text standardized_difference".split(),
-    "agreement": (
-        "split center label n n_dice dice_q1 dice_median dice_q3 bias_ml loa_low_ml loa_high_ml ccc".split()
+    "table_one": (
+        "variable level unit center kind n missing median q1 q3 count percent standardized_difference".split()
     ),
+    "agreement": ("split center label n n_dice dice_q1 dice_median dice_q3 bias_ml loa_low_ml loa_high_ml ccc".split()),
 }
 
 TableLike = pd.DataFrame | str | Path

@@ -1,6 +1,4 @@
-"""What a reader sees instead of the names in the tables, and how each quantity is to be read."""
-
-from dataclasses import dataclass
+"""What a reader sees instead of the names in the tables."""
 
 TASKS = {
     "expansion": "Hematoma expansion",
@@ -60,87 +58,9 @@ OUTCOMES = {"accepted": "accepted", "flagged": "flagged, kept", "set_aside": "se
 
 LABELS = {"iph": "Parenchymal hemorrhage", "ivh": "Intraventricular hemorrhage", "edema": "Perihematomal edema"}
 
+TESTS = {"delong_paired": "DeLong’s test for paired AUCs", "delong_unpaired": "DeLong’s test for independent AUCs"}
+
 WHOLE = {"all": "All together", "pooled": "Mean over centers", "next": "A center not seen"}
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """How one quantity of the metrics table is called, printed and read."""
-
-    name: str
-    digits: int
-    ideal: str
-    meaning: str
-
-
-QUANTITIES = {
-    "auc": Quantity(
-        "AUC", 2, "1; 0.5 is chance",
-        "Take one patient who had the event and one who did not: the probability that the model gives the first "
-        "the higher risk. It says how well patients are ranked, not whether the risks themselves are right.",
-    ),
-    "auprc": Quantity(
-        "AUPRC", 2, "1; chance is the share of events",
-        "Area under the precision-recall curve: the average share of true events among the patients flagged. "
-        "Compare it with the share of events in the same row, never between centers with different shares.",
-    ),
-    "brier": Quantity(
-        "Brier score", 3, "0",
-        "Mean squared distance between predicted risk and what happened (0 or 1). "
-        "A forecast that gives everyone the share of events p scores p(1 − p).",
-    ),
-    "calibration_intercept": Quantity(
-        "Calibration intercept", 2, "0",
-        "Whether risks are too low (above 0) or too high (below 0) on average, on the log-odds scale.",
-    ),
-    "calibration_slope": Quantity(
-        "Calibration slope", 2, "1",
-        "Whether risks are spread correctly: below 1, high risks are too high and low risks too low (the usual sign "
-        "of overfitting); above 1, they are too timid.",
-    ),
-    "observed_expected": Quantity(
-        "O/E", 2, "1",
-        "Events that happened for each event that was predicted. 1.3 means 30 % more events than the model expected.",
-    ),
-    "prevalence": Quantity("Share of events", 2, "", "Share of the patients who have the event."),
-    "accuracy": Quantity(
-        "Accuracy", 2, "1", "Share of the patients classed correctly; high without any skill when events are rare."
-    ),
-    "balanced_accuracy": Quantity("Balanced accuracy", 2, "1; 0.5 is chance", "Mean of sensitivity and specificity."),
-    "threshold": Quantity(
-        "Threshold", 2, "",
-        "The risk from which on a patient counts as positive; chosen on the tune rows of the development patients "
-        "and carried unchanged to the test patients.",
-    ),
-    "sensitivity": Quantity(
-        "Sensitivity", 2, "1", "Share of the patients with the event whom the model flags at the threshold."
-    ),
-    "specificity": Quantity(
-        "Specificity", 2, "1", "Share of the patients without the event whom the model leaves unflagged."
-    ),
-    "ppv": Quantity(
-        "PPV", 2, "1",
-        "Positive predictive value: share of the flagged patients who have the event. Depends on how common it is.",
-    ),
-    "npv": Quantity(
-        "NPV", 2, "1",
-        "Negative predictive value: share of the unflagged patients who stay free of the event.",
-    ),
-    "reachable_auc": Quantity(
-        "Best reachable AUC", 2, "",
-        "AUC of the true risk each simulated patient was drawn from. It is below 1 because the outcome is a draw; no "
-        "model can do better, except by luck of the sample.",
-    ),
-    "reachable_share": Quantity(
-        "Reachable share", 2, "1",
-        "(AUC − 0.5) divided by (best reachable AUC − 0.5), where the best reachable AUC is that of the true risk "
-        "each simulated patient was drawn from. Known for simulated patients only.",
-    ),
-}
-
-RANKING = ("auc", "auprc", "brier", "calibration_intercept", "calibration_slope", "observed_expected")
-REACHING = ("auc", "reachable_auc", "reachable_share")
-DECIDING = ("threshold", "sensitivity", "specificity", "ppv", "npv")
 
 
 def words(name: str) -> str:
@@ -149,12 +69,35 @@ def words(name: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-ABBREVIATIONS = {"gcs": "GCS", "nihss": "NIHSS", "ct": "CT", "ich": "ICH", "iph": "IPH", "ivh": "IVH", "gos": "GOS", "mrs": "mRS"}
+VARIABLES = {
+    "systolic_mmhg": "Systolic pressure",
+    "diastolic_mmhg": "Diastolic pressure",
+    "iph_ml": "Parenchymal volume",
+    "ivh_ml": "Intraventricular volume",
+    "gos_discharge": "GOS at discharge",
+    "mrs_90d": "mRS at 90 days",
+    "mrs_180d": "mRS at 180 days",
+    "death_30d": "Death within 30 days",
+    "label_expansion": "Hematoma expansion",
+    "label_poor_outcome": "Poor outcome",
+}
+ABBREVIATIONS = {
+    "gcs": "GCS",
+    "nihss": "NIHSS",
+    "ct": "CT",
+    "ich": "ICH",
+    "iph": "IPH",
+    "ivh": "IVH",
+    "gos": "GOS",
+    "mrs": "mRS",
+}
 UNIT_ENDINGS = ("years", "mmhg", "mmol_l", "bpm", "h", "ml")
 
 
 def variable(name: str) -> str:
     """Readable name of a variable, without the unit that ends it: ``age_years`` becomes ``Age``."""
+    if name in VARIABLES:
+        return VARIABLES[name]
     text = name.removeprefix("label_")
     for ending in UNIT_ENDINGS:
         text = text.removesuffix(f"_{ending}")
@@ -174,14 +117,20 @@ def event(target: str) -> str:
 
 def heading(task_name: str, target: str) -> str:
     """Heading of a task and its target, without saying one thing twice."""
-    what = event(target)
-    return task(task_name) if what == task(task_name).lower() else f"{task(task_name)}: {what}"
+    what, name = event(target), task(task_name)
+    if name.lower() in what or what in name.lower():
+        return what[:1].upper() + what[1:]
+    return f"{name}: {what}"
 
 
 def split(name: str) -> str:
     """What the test rows of a split are."""
     if name == "external":
         return "External centers"
+    if name == "loco":
+        return "Left-out centers together"
+    if name == "cv":
+        return "All folds together"
     if name.startswith("loco-"):
         return f"Left-out center {name.removeprefix('loco-')}"
     if name.startswith("cv-"):
@@ -204,52 +153,3 @@ def center(name: str) -> str:
 def center_order(name: str) -> tuple[int, str]:
     """Sort key: all rows together, each center, mean over centers, a center not seen."""
     return {"all": 0, "pooled": 2, "next": 3}.get(name, 1), name
-
-
-def quantity(name: str) -> Quantity:
-    """How a quantity is called and read; unknown ones get their own name."""
-    if name.startswith("net_benefit"):
-        at = name.removeprefix("net_benefit").strip("_")
-        return Quantity(
-            f"Net benefit at {at}" if at else "Net benefit", 3, "as high as possible",
-            "True positives per patient, minus false positives weighted by the odds of the threshold.",
-        )
-    if name.endswith("_tau2"):
-        base = quantity(name.removesuffix("_tau2")).name
-        return Quantity(
-            f"{base}: variance between centers", 3, "0",
-            "How much the true value varies from center to center (tau squared, on the scale of the pooling).",
-        )  # fmt: skip
-    return QUANTITIES.get(name, Quantity(words(name), 2, "", ""))
-
-
-TERMS = (
-    Quantity(
-        "Dice coefficient", 2, "1",
-        "Overlap of two masks: twice the volume they share, divided by the sum of their volumes. Falls quickly for "
-        "small bleeds, where one voxel of boundary weighs much.",
-    ),
-    Quantity(
-        "Limits of agreement", 1, "0 to 0",
-        "Mean difference between two measurements of volume, plus and minus 1.96 standard deviations: about 95 of 100 "
-        "differences lie between them.",
-    ),
-    Quantity(
-        "CCC", 2, "1",
-        "Concordance correlation coefficient: like a correlation, but it falls when one measurement is always larger.",
-    ),
-    Quantity(
-        "Mean over centers", 2, "",
-        "Random-effects mean (REML) of the centers’ estimates, with a Knapp-Hartung interval: what holds on average "
-        "over centers like these.",
-    ),
-    Quantity(
-        "A center not seen", 2, "",
-        "95 % prediction interval of the random-effects model: where the value of one more center is expected. It is "
-        "wider than the interval of the mean, because centers differ; from few centers it is very wide, and rightly.",
-    ),
-    Quantity(
-        "DeLong test", 2, "",
-        "Compares two AUCs and allows for their being measured on the same patients (paired) or on different ones.",
-    ),
-)  # fmt: skip

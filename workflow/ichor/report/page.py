@@ -11,7 +11,21 @@ from markupsafe import Markup
 
 from ichor import __version__
 from ichor.errors import StudyError
-from ichor.report import agreement, findings, flow, flow_chart, inputs, montage, names, numbers, palette, performance, set_aside
+from ichor.report import (
+    agreement,
+    findings,
+    flow,
+    flow_chart,
+    inputs,
+    montage,
+    names,
+    numbers,
+    palette,
+    performance,
+    quantities,
+    set_aside,
+    svg,
+)
 from ichor.report import table_frames as frames
 from ichor.report import task_figures as drawn
 
@@ -80,6 +94,7 @@ def write_page(
         "montage": [Markup(montage.draw(case, simulated=bool(study["simulated"])).render()) for case in cases],
         "provenance": frames.provenance(provenance),
         "css": Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
+        "svg_css": Markup(svg.RULES),
         "js": Markup((TEMPLATES / "page.js").read_text(encoding="utf-8")),
     }
     text = _environment().get_template("page.html.j2").render(context)
@@ -124,7 +139,12 @@ def _context(data: dict[str, pd.DataFrame], looks: dict, simulated: bool) -> dic
 
 
 def _contents(tasks: list[dict]) -> list[dict]:
-    before = [("findings", "Key findings"), ("flow", "Cohort flow"), ("patients", "Patients"), ("segmentation", "Segmentation")]
+    before = [
+        ("findings", "Key findings"),
+        ("flow", "Cohort flow"),
+        ("patients", "Patients"),
+        ("segmentation", "Segmentation"),
+    ]
     after = [
         ("reachable", "Reachable signal"),
         ("set-aside", "Set aside"),
@@ -159,11 +179,12 @@ def _facts(data: dict[str, pd.DataFrame]) -> dict:
 def _flow(frame: pd.DataFrame, scans: pd.DataFrame, simulated: bool) -> dict:
     arranged = flow.arrange(frame, scans) if len(frame) else None
     if arranged is None:
-        return {"figures": None, "table": None}
+        return {"figures": None, "table": None, "split": ""}
     wide, narrow = (flow_chart.draw(arranged, simulated=simulated, width=w) for w in (drawn.WIDE, drawn.NARROW))
     return {
         "figures": {"wide": Markup(wide.render(css="wide-only")), "narrow": Markup(narrow.render(css="narrow-only"))},
-        "table": frames.flow(frame),
+        "table": frames.flow(frame, arranged.name),
+        "split": arranged.name or "",
     }
 
 
@@ -183,10 +204,21 @@ def _agreement(data: dict[str, pd.DataFrame], simulated: bool) -> dict | None:
             plot = agreement.draw_bland_altman(masks, own, label, simulated=simulated)
             name = names.LABELS.get(label, label)
             figures.append(
-                {"label": label, "name": name, "dice": Markup(dice.render()), "bland_altman": Markup(plot.render()), "centers": centers}
+                {
+                    "label": label,
+                    "name": name,
+                    "dice": Markup(dice.render()),
+                    "bland_altman": Markup(plot.render()),
+                    "centers": centers,
+                }
             )
-    table, notes = frames.agreement(summary)
-    return {"split": names.split(split).lower(), "figures": figures, "table": table, "notes": notes}
+    others = sorted((s for s in summary["split"].unique() if s != split), key=names.split_order)
+    return {
+        "split": split,
+        "figures": figures,
+        "table": frames.agreement(own),
+        "others": [(s, frames.agreement(summary[summary["split"] == s])) for s in others],
+    }
 
 
 def _tasks(data: dict[str, pd.DataFrame], looks: dict, simulated: bool) -> list[dict]:
@@ -216,8 +248,8 @@ def _scheme(name: str, metrics: pd.DataFrame, curves: pd.DataFrame, looks: dict,
         "explanation": explanation,
         "figures": drawn.of_scheme(name, metrics, curves, looks, simulated=simulated),
         "calibrated": groups[0].heading if groups else "",
-        "ranking": performance.table(groups, looks, names.RANKING),
-        "deciding": performance.table(groups, looks, names.DECIDING),
+        "ranking": performance.table(groups, looks, quantities.RANKING),
+        "deciding": performance.table(groups, looks, quantities.DECIDING),
         "further": performance.table(groups, looks, performance.further(groups)),
     }
 
@@ -237,18 +269,20 @@ def _reachable(metrics: pd.DataFrame, looks: dict, simulated: bool) -> list[dict
                 "heading": names.heading(task, target),
                 "wide": Markup(wide.render(css="wide-only")) if wide else "",
                 "narrow": Markup(narrow.render(css="narrow-only")) if narrow else "",
-                "table": performance.table([g for g in groups if g.center not in ("pooled", "next")], looks, names.REACHING),
+                "table": performance.table(
+                    [g for g in groups if g.center not in ("pooled", "next")], looks, quantities.REACHING
+                ),
             }
         )
     return [item for item in out if item["wide"] or item["table"]]
 
 
-def _glossary(metrics: pd.DataFrame) -> list[names.Quantity]:
+def _glossary(metrics: pd.DataFrame) -> list[quantities.Quantity]:
     present = set(metrics["quantity"])
-    listed = [quantity for key, quantity in names.QUANTITIES.items() if key in present or metrics.empty]
+    listed = [quantity for key, quantity in quantities.QUANTITIES.items() if key in present or metrics.empty]
     if any(key.startswith("net_benefit") for key in present):
-        listed.append(names.quantity("net_benefit"))
-    return [*listed, *names.TERMS]
+        listed.append(quantities.quantity("net_benefit"))
+    return [*listed, *quantities.TERMS]
 
 
 def _of(frame: pd.DataFrame, task: str, target: str) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ichor.report import names, numbers
+from ichor.report import names, numbers, quantities
 from ichor.report.palette import Look
 
 SCHEMES = {
@@ -23,6 +23,9 @@ SCHEMES = {
 }
 
 
+WHOLE_GROUP = ("auc", "brier", "auprc", "prevalence")  # quantities that are taken over all patients of a group
+
+
 @dataclass(frozen=True)
 class Group:
     """Test patients that share a row group: where they come from, and the rows of the metrics table."""
@@ -35,11 +38,15 @@ class Group:
     @property
     def size(self) -> str:
         """Patients and events, or centers, in words."""
-        n, events = self.rows["n"].max(), self.rows["events"].max()
+        # Some quantities count other patients (PPV those flagged): the AUC counts everyone.
+        rows = next((r for q in WHOLE_GROUP if len(r := self.rows[self.rows["quantity"] == q])), self.rows)
+        n, events = rows["n"].max(), rows["events"].max()
         if self.center in ("pooled", "next"):
             return f"{numbers.count(n)} centers"
         share = numbers.percent(events, n)
-        return f"{numbers.count(n)} patients, {numbers.count(events)} events" + ("" if share == numbers.DASH else f", {share}")
+        return f"{numbers.count(n)} patients, {numbers.count(events)} events" + (
+            "" if share == numbers.DASH else f", {share}"
+        )
 
 
 def scheme(split: str) -> str:
@@ -102,7 +109,7 @@ def cell(rows: pd.DataFrame, quantity: str, notes: numbers.Footnotes) -> dict:
     found = rows[rows["quantity"] == quantity]
     if found.empty:
         return {"kind": "absent"}
-    row, digits = found.iloc[0], names.quantity(quantity).digits
+    row, digits = found.iloc[0], quantities.quantity(quantity).digits
     if numbers.missing(row["estimate"]) and numbers.missing(row["low"]):
         return {"kind": "missing", **notes.mark(row["reason"])}
     out = {
@@ -117,10 +124,10 @@ def cell(rows: pd.DataFrame, quantity: str, notes: numbers.Footnotes) -> dict:
     return out
 
 
-def table(row_groups: list[Group], looks: dict[tuple[str, str], Look], quantities: tuple[str, ...]) -> dict | None:
+def table(row_groups: list[Group], looks: dict[tuple[str, str], Look], wanted: tuple[str, ...]) -> dict | None:
     """A table with one row per group and model and one column per quantity; None when it would be empty."""
     present = {q for group in row_groups for q in group.rows["quantity"].unique()}
-    columns = [q for q in quantities if q in present]
+    columns = [q for q in wanted if q in present]
     if not columns:
         return None
     notes = numbers.Footnotes()
@@ -135,27 +142,40 @@ def table(row_groups: list[Group], looks: dict[tuple[str, str], Look], quantitie
             bodies.append({"heading": group.heading, "size": group.size, "rows": rows})
     if not bodies:
         return None
-    return {"columns": [names.quantity(q) for q in columns], "bodies": bodies, "notes": notes}
+    return {"columns": [quantities.quantity(q) for q in columns], "bodies": bodies, "notes": notes}
 
 
 def further(row_groups: list[Group]) -> tuple[str, ...]:
     """Quantities that the two main tables do not show, in order of appearance."""
-    shown = {*names.RANKING, *names.DECIDING, *names.REACHING}
+    shown = {*quantities.RANKING, *quantities.DECIDING, *quantities.REACHING}
     found = dict.fromkeys(q for group in row_groups for q in group.rows["quantity"] if q not in shown)
     return tuple(found)
 
 
-def comparisons(frame: pd.DataFrame, looks: dict[tuple[str, str], Look]) -> dict[str, dict]:
-    """Comparisons of one task and target as tables.
+def comparisons(frame: pd.DataFrame, looks: dict[tuple[str, str], Look]) -> dict[str, list[dict]]:
+    """Comparisons of one task and target as tables, one per scheme.
 
     Returns
     -------
     dict
-        ``models`` (two models on the same patients) and ``centers`` (one model in two centers), each with rows and
-        notes; a table without rows is left out.
+        ``models`` (two models on the same patients; a network stands first) and ``centers`` (one model in two
+        centers): lists of {scheme, tests, rows, notes}.
     """
-    between = {"models": frame[frame["model_a"] != frame["model_b"]], "centers": frame[frame["model_a"] == frame["model_b"]]}
-    return {name: _compared(rows, looks) for name, rows in between.items() if len(rows)}
+    frame = frame[[not _repeats(split, center) for split, center in zip(frame["split"], frame["center"], strict=True)]]
+    same = frame["model_a"] == frame["model_b"]
+    return {name: _by_scheme(frame[chosen], looks) for name, chosen in (("models", ~same), ("centers", same))}
+
+
+def _repeats(split: str, center: str) -> bool:
+    """Whether a row only repeats what the row of the whole split says, or what a split of one center says."""
+    if split == "loco" or split.startswith("cv-"):
+        return center != "all" and " vs " not in center
+    return split.startswith("loco-") and center != "all"
+
+
+def _by_scheme(frame: pd.DataFrame, looks: dict[tuple[str, str], Look]) -> list[dict]:
+    parts = [(name, frame[frame["split"].map(scheme) == name]) for name in schemes(frame)]
+    return [{"scheme": describe(name)[0], **_compared(part, looks)} for name, part in parts if len(part)]
 
 
 def _compared(frame: pd.DataFrame, looks: dict[tuple[str, str], Look]) -> dict:
@@ -164,20 +184,24 @@ def _compared(frame: pd.DataFrame, looks: dict[tuple[str, str], Look]) -> dict:
     order = sorted(range(len(frame)), key=lambda i: (*keys[i], i))
     rows = []
     for row in frame.iloc[order].itertuples():
-        values = {"estimate": row.difference, "low": row.low, "high": row.high, "reason": row.reason, "quantity": "difference"}
+        a, b = (looks.get((row.task, model)) for model in (row.model_a, row.model_b))
+        turned = bool(a and b and b.network and not a.network)
+        values = [-v for v in (row.difference, row.high, row.low)] if turned else [row.difference, row.low, row.high]
+        values = dict(zip(("estimate", "low", "high"), values, strict=True))
+        labels = [look.label if look else names.words(m) for look, m in ((a, row.model_a), (b, row.model_b))]
+        several = row.split in ("loco", "cv") or row.center != "all"
+        where = names.center(row.center) if several else names.split(row.split)
         rows.append(
             {
-                "where": names.split(row.split) + ("" if row.center == "all" else f", {names.center(row.center)}"),
-                "a": _label(looks, row.task, row.model_a),
-                "b": _label(looks, row.task, row.model_b),
-                "test": {"delong_paired": "DeLong, paired", "delong_unpaired": "DeLong, unpaired"}.get(row.test, names.words(row.test)),
-                "difference": cell(pd.DataFrame([values]), "difference", notes),
+                "where": where,
+                "a": labels[turned],
+                "b": labels[not turned],
+                "difference": cell(
+                    pd.DataFrame([{**values, "reason": row.reason, "quantity": "difference"}]), "difference", notes
+                ),
                 "p": numbers.p_value(row.p),
                 "size": f"{numbers.count(row.n)} / {numbers.count(row.events)}",
             }
         )
-    return {"rows": rows, "notes": notes}
-
-
-def _label(looks: dict[tuple[str, str], Look], task: str, model: str) -> str:
-    return looks[task, model].label if (task, model) in looks else names.words(model)
+    tests = " and ".join(names.TESTS.get(test, names.words(test)) for test in frame["test"].drop_duplicates())
+    return {"tests": tests, "rows": rows, "notes": notes}

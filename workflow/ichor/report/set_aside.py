@@ -21,12 +21,19 @@ def summary(status: pd.DataFrame) -> dict:
     rows = status[status["outcome"] != "accepted"]
     centers = sorted(rows["center"].dropna().unique())
     out = []
-    for (stage, outcome, reason), part in rows.fillna({"reason": ""}).groupby(["stage", "outcome", "reason"], sort=False):
+    for (stage, outcome, reason), part in rows.fillna({"reason": ""}).groupby(
+        ["stage", "outcome", "reason"], sort=False
+    ):
         counts = part["center"].value_counts()
         out.append(
             {
                 "stage": names.STAGES.get(stage, stage),
-                "order": (STAGES.index(stage) if stage in STAGES else len(STAGES), outcome != "set_aside", -len(part), reason),
+                "order": (
+                    STAGES.index(stage) if stage in STAGES else len(STAGES),
+                    outcome != "set_aside",
+                    -len(part),
+                    reason,
+                ),
                 "outcome": names.OUTCOMES.get(outcome, outcome),
                 "aside": outcome == "set_aside",
                 "reason": reason,
@@ -52,7 +59,12 @@ def rows(status: pd.DataFrame) -> dict:
     own = own.sort_values(["_aside", "_stage", "center", "subject"], kind="stable", na_position="first")
     shown = own.head(MOST_ROWS)
     return {
-        "rows": [{c: "" if numbers.missing(getattr(row, c)) else getattr(row, c) for c in COLUMNS} for row in shown.itertuples()],
+        "rows": [
+            {c: "" if numbers.missing(getattr(row, c)) else getattr(row, c) for c in COLUMNS}
+            for row in shown.itertuples()
+        ],
         "total": len(own),
-        "filters": {c: sorted(v for v in own[c].dropna().unique() if v) for c in ("center", "stage", "outcome", "reason")},
+        "filters": {
+            c: sorted(v for v in own[c].dropna().unique() if v) for c in ("center", "stage", "outcome", "reason")
+        },
     }

@@ -3,7 +3,7 @@
 import base64
 from html import escape
 
-FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", Arial, sans-serif'
+FONT = '-apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 
 # Colors of a figure that stands alone (a file opened without the page): the page's light theme.
 LIGHT = {
@@ -67,7 +67,9 @@ class Canvas:
         """Straight line; `css` names classes, `style` holds inline style."""
         self._add(f'<line x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}"{_look(css, style)}/>')
 
-    def rect(self, x: float, y: float, width: float, height: float, css: str = "", style: str = "", r: float = 0) -> None:
+    def rect(
+        self, x: float, y: float, width: float, height: float, css: str = "", style: str = "", r: float = 0
+    ) -> None:
         """Rectangle with corner radius `r`."""
         self._add(
             f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}" rx="{_n(r)}"{_look(css, style)}/>'
@@ -180,6 +182,18 @@ def text_width(words: str, size: float = 12.0) -> float:
     wide = sum(1 for letter in words if letter in "mwMW@%")
     thin = sum(1 for letter in words if letter in "iljtf.,:;'|!()[] ")
     return size * (0.56 * (len(words) - wide - thin) + 0.86 * wide + 0.33 * thin)
+
+
+def wrap(words: str, width: float, size: float = 12.0) -> list[str]:
+    """Lines of a text that are at most `width` pixels wide, by `text_width`."""
+    lines, line = [], ""
+    for word in words.split():
+        if line and text_width(f"{line} {word}", size) > width:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}".strip()
+    return [*lines, line] if line else lines
 
 
 def _n(value: float) -> str:

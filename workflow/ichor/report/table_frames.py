@@ -8,13 +8,21 @@ import yaml
 from ichor.report import names, numbers
 from ichor.report.flow import table as exclusions
 
-
 STEPS = {"merge": "scans and records together", "labelled": "label"}
 
 
-def flow(frame: pd.DataFrame) -> dict | None:
-    """Every exclusion: where, reason code, meaning, unit, count per center and in all."""
+def flow(frame: pd.DataFrame, split: str | None) -> dict | None:
+    """Every exclusion: where, reason code, meaning, unit, count per center and in all.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The flow table.
+    split : str, optional
+        The split whose exclusions are listed; those before any split are listed with it.
+    """
     wide = exclusions(frame) if len(frame) else frame
+    wide = wide[wide["split"].isin(["", split or ""])] if len(wide) else wide
     if wide.empty:
         return None
     centers = [c for c in wide.columns if c not in ("step", "split", "target", "reason", "unit", "all", "")]
@@ -22,11 +30,25 @@ def flow(frame: pd.DataFrame) -> dict | None:
     for row in wide.to_dict("records"):
         where = STEPS.get(row["step"], names.STAGES.get(row["step"], row["step"]))
         if row["target"]:
-            where = f"{names.event(row['target'])}, split {row['split']}"
+            where = f"label: {names.event(row['target'])}"
         counts = ["" if numbers.missing(row[c]) or not row[c] else numbers.count(row[c]) for c in centers]
-        cells = [where[0].upper() + where[1:], row["reason"], numbers.short_why(row["reason"]), row["unit"], *counts, numbers.count(row.get("all"))]
+        cells = [
+            where[0].upper() + where[1:],
+            {"text": row["reason"], "small": [], "code": True},
+            numbers.short_why(row["reason"]),
+            row["unit"],
+            *counts,
+            numbers.count(row.get("all")),
+        ]
         rows.append({"cells": cells})
-    head = [_head("Where"), _head("Reason code"), _head("Meaning"), _head("Counted"), *(_head(c, True) for c in centers), _head("All", True)]
+    head = [
+        _head("Where"),
+        _head("Reason code"),
+        _head("Meaning"),
+        _head("Counted"),
+        *(_head(c, True) for c in centers),
+        _head("All", True),
+    ]
     return {"columns": head, "rows": rows}
 
 
@@ -76,39 +98,47 @@ def _variable(variable: str, level: str, unit: object, kind: str) -> str:
 
 
 def _described(row: pd.Series) -> dict:
-    """A cell of Table 1: the text and how many values are not known."""
-    text = row["text"]
-    if numbers.missing(text) or not str(text).strip():
-        return {"text": numbers.DASH, "small": ""}
+    """A cell of Table 1: count or median, below it percent or quartiles and how many values are not known."""
+    small = []
+    if row["kind"] == "number" and not numbers.missing(row["median"]):
+        text = _short(row["median"])
+        small.append(f"{_short(row['q1'])} to {_short(row['q3'])}")
+    elif not numbers.missing(row["count"]) and (row["kind"] == "count" or row["n"] > 0):
+        text = numbers.count(row["count"])
+        small += [] if row["kind"] == "count" else [f"{numbers.plain(row['percent'], 1)} %"]
+    else:
+        return {"text": numbers.DASH, "small": [], "code": False}
     gone = row["missing"]
-    small = "" if numbers.missing(gone) or int(gone) == 0 else f"{numbers.count(gone)} unknown"
-    return {"text": str(text).replace("-", "–").replace("[", "(").replace("]", ")"), "small": small}
+    small += [] if numbers.missing(gone) or int(gone) == 0 else [f"{numbers.count(gone)} unknown"]
+    return {"text": text, "small": small, "code": False}
 
 
-def agreement(summary: pd.DataFrame) -> tuple[dict, numbers.Footnotes]:
-    """Agreement by split, center and label."""
+def _short(value: float) -> str:
+    """One decimal, none for a whole number."""
+    return numbers.plain(value, 0 if numbers.missing(value) or abs(value - round(value)) < 0.05 else 1)
+
+
+def agreement(summary: pd.DataFrame) -> dict:
+    """Agreement of one split by label and center, with notes for what is missing."""
     notes = numbers.Footnotes()
-    several = summary["split"].nunique() > 1
-    rows = []
-    ordered = summary.assign(
-        _split=summary["split"].map(names.split_order), _center=summary["center"].map(names.center_order)
-    ).sort_values(["_split", "label", "_center"], kind="stable")
-    for row in ordered.itertuples():
-        where = names.center(row.center) + (f" ({names.split(row.split).lower()})" if several else "")
-        quartiles = numbers.interval(row.dice_q1, row.dice_q3)
-        limits = numbers.interval(row.loa_low_ml, row.loa_high_ml, 1)
-        cells = [
-            where,
-            names.LABELS.get(row.label, row.label),
-            numbers.count(row.n),
-            f"{numbers.plain(row.dice_median)} ({quartiles})" if quartiles else _absent(notes, "no_reference"),
-            numbers.count(row.n_dice),
-            f"{numbers.plain(row.bias_ml, 1)} ({limits})" if limits else _absent(notes, "no_reference"),
-            numbers.plain(row.ccc) if not numbers.missing(row.ccc) else _absent(notes, "no_reference"),
-        ]
-        rows.append({"cells": cells})
-    heads = ["Center", "Structure", "Scans compared", "Dice (quartiles)", "with a Dice", "Bias, mL (limits)", "CCC"]
-    return {"columns": [_head(h, i > 1) for i, h in enumerate(heads)], "rows": rows}, notes
+    bodies = []
+    for label in summary["label"].drop_duplicates():
+        own = summary[summary["label"] == label]
+        rows = []
+        for row in own.sort_values("center", key=lambda c: c.map(names.center_order)).itertuples():
+            dice = _estimate(row.dice_median, numbers.interval(row.dice_q1, row.dice_q3), 2, notes)
+            bias = _estimate(row.bias_ml, numbers.interval(row.loa_low_ml, row.loa_high_ml, 1), 1, notes)
+            ccc = _estimate(row.ccc, "", 2, notes)
+            counts = [numbers.count(row.n_dice), numbers.count(row.n)]
+            rows.append({"name": names.center(row.center), "cells": [dice, counts[0], bias, ccc, counts[1]]})
+        bodies.append({"heading": names.LABELS.get(label, label), "rows": rows})
+    return {"bodies": bodies, "notes": notes}
+
+
+def _estimate(value: float, between: str, digits: int, notes: numbers.Footnotes) -> dict:
+    if numbers.missing(value):
+        return {"kind": "missing", **notes.mark("no_reference")}
+    return {"kind": "value", "estimate": numbers.plain(value, digits), "interval": between, "note": None}
 
 
 def provenance(record: Mapping[str, object] | None) -> dict | None:
@@ -129,7 +159,10 @@ def provenance(record: Mapping[str, object] | None) -> dict | None:
     ]
     config = record.get("config")
     return {
-        "facts": {"columns": [_head("What"), _head("Value")], "rows": [{"cells": [k, _text(v)]} for k, v in facts if v is not None]},
+        "facts": {
+            "columns": [_head("What"), _head("Value")],
+            "rows": [{"cells": [k, _text(v)]} for k, v in facts if v is not None],
+        },
         "files": [part for part in files if part["rows"]],
         "packages": [f"{name} {version}" for name, version in (record.get("packages") or {}).items()],
         "config": yaml.safe_dump(config, sort_keys=False, allow_unicode=True) if config else "",
@@ -143,10 +176,6 @@ def _file(item: Mapping[str, object]) -> dict:
         "bytes": numbers.count(item.get("bytes")),
         "sha256": item.get("sha256") or f"{numbers.DASH} {reason or 'not there'}",
     }
-
-
-def _absent(notes: numbers.Footnotes, reason: str) -> str:
-    return f"{numbers.DASH} {notes.mark(reason)['letter']}"
 
 
 def _head(name: str, num: bool = False) -> dict:

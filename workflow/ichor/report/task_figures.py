@@ -43,7 +43,10 @@ def of_scheme(
     out = SchemeFigures()
     lines = forest.lines_of(groups, looks)
     if lines:
-        title, axis = f"AUC by model: {performance.describe(name)[0].lower()}", "AUC with 95 % interval (dashed: chance)"
+        title, axis = (
+            f"AUC by model: {performance.describe(name)[0].lower()}",
+            "AUC with 95 % interval (dashed: chance)",
+        )
         out.forest, out.forest_narrow = (
             forest.draw(lines, title=title, axis=axis, simulated=simulated, width=width) for width in (WIDE, NARROW)
         )
@@ -55,7 +58,11 @@ def of_scheme(
 
 
 def _panels(
-    out: SchemeFigures, group: performance.Group, curves: pd.DataFrame, looks: dict[tuple[str, str], Look], simulated: bool
+    out: SchemeFigures,
+    group: performance.Group,
+    curves: pd.DataFrame,
+    looks: dict[tuple[str, str], Look],
+    simulated: bool,
 ) -> None:
     kinds = {kind: curves[curves["curve"] == kind] for kind in ("roc", "calibration", "calibration_smooth")}
     if len(kinds["roc"]):
@@ -83,7 +90,9 @@ def aucs(group: performance.Group) -> dict[str, str]:
     }
 
 
-def reachable(metrics: pd.DataFrame, looks: dict[tuple[str, str], Look], *, simulated: bool, width: float = WIDE) -> Canvas | None:
+def reachable(
+    metrics: pd.DataFrame, looks: dict[tuple[str, str], Look], *, simulated: bool, width: float = WIDE
+) -> Canvas | None:
     """Forest plot of the share of the reachable signal, first scheme only; None when no row tells it."""
     found = performance.schemes(metrics)
     groups = performance.groups(metrics, found[0]) if found else []

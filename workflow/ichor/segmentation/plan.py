@@ -54,8 +54,7 @@ def make_plans(work_dir: Path, dataset: dict, fingerprint: dict, options: dict) 
         planner = PLANNERS[options.get("planner") or "ExperimentPlanner"](
             DATASET, overwrite_target_spacing=spacing_mm, suppress_transpose=True
         )
-        plans = planner.plan_experiment()
-    plans["configurations"] = {CONFIGURATION: plans["configurations"][CONFIGURATION]}
+        plans = _plan_only_3d(planner)
     configuration = plans["configurations"][CONFIGURATION]
     configuration["batch_dice"] = False
     _fix_topology(configuration, options)
@@ -77,6 +76,16 @@ def grid_of(plans: dict, *, keep_slices: bool) -> Grid:
         shift_hu=intensity["mean"],
         scale_hu=max(intensity["std"], 1e-8),
     )
+
+
+def _plan_only_3d(planner: ExperimentPlanner) -> dict:
+    """Plan without the 2D and low-resolution configurations, whose networks cost seconds to try and are not used."""
+    plan_one = planner.get_plans_for_configuration
+    planner.get_plans_for_configuration = lambda spacing, *rest: plan_one(spacing, *rest) if len(spacing) == 3 else {}
+    planner.lowres_creation_threshold = 0.0
+    plans = planner.plan_experiment()
+    plans["configurations"] = {CONFIGURATION: plans["configurations"][CONFIGURATION]}
+    return plans
 
 
 def _check(options: dict) -> None:

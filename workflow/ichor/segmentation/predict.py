@@ -1,11 +1,13 @@
 """Segment a shard of scans: one process, one model load, each patient by a model that never saw it."""
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from nibabel.filebasedimages import ImageFileError
 
 from ichor import tables
 from ichor.imaging.measures import volumes_ml
@@ -20,7 +22,7 @@ from ichor.segmentation.sliding_window import predict_probabilities
 
 MEASURED = ("iph", "ivh")
 """Labels whose volume and Dice have columns in the masks table."""
-FAILURES = (OSError, ValueError, EOFError, RuntimeError, MemoryError, np.linalg.LinAlgError)
+FAILURES = (OSError, ValueError, EOFError, RuntimeError, MemoryError, zlib.error, ImageFileError)
 """What a scan may fail with (unreadable file, odd shape, no memory); anything else is a fault of ours and stops."""
 
 
@@ -158,7 +160,7 @@ def _agreement(mask: np.ndarray, scan: Scan, reference_path: str, labels: list[s
     """Reference volumes and Dice of the measured labels; nothing, and why, when the reference cannot be used."""
     try:
         reference = read_mask(reference_path, scan)
-    except (GridMismatch, OSError, EOFError) as error:
+    except (GridMismatch, OSError, EOFError, zlib.error, ImageFileError) as error:
         return {}, str(error)
     volumes = volumes_ml(reference, scan.affine, MEASURED)
     result = {f"reference_{label}_ml": volume for label, volume in volumes.items()}

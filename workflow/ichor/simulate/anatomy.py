@@ -105,11 +105,11 @@ def draw_individual(age_years: float, rng: np.random.Generator) -> Individual:
     )
     return Individual(
         scale=scale,
-        ventricle_mm=0.6 + 1.5 * atrophy + float(rng.normal(0, 0.3)),
-        sulcus_mm=max(0.15, 0.75 + 0.5 * atrophy),
+        ventricle_mm=1.0 + 1.4 * atrophy + float(rng.normal(0, 0.3)),
+        sulcus_mm=max(0.3, 1.0 + 0.5 * atrophy),
         pattern=int(rng.integers(3)),
-        grey_hu=float(rng.normal(37.5, 0.8)),
-        white_hu=float(rng.normal(29.5, 0.8)),
+        grey_hu=float(rng.normal(36.0, 0.8)),
+        white_hu=float(rng.normal(27.0, 0.8)),
         leukoaraiosis=float(np.clip(0.3 * atrophy + rng.normal(0, 0.25), 0.0, 1.0)),
         calcified=calcified,
     )
@@ -119,7 +119,7 @@ def _fluid(template: Template, who: Individual) -> tuple[Field, Field]:
     """Return the weights of all cerebrospinal fluid and of the ventricles alone, 0-1."""
     brain, blur = template.brain, 1.3 * template.grid.spacing_mm[0]
     ventricle = ramp(brain.ventricle_mm - who.ventricle_mm, blur)
-    widening = 0.8 * (who.sulcus_mm - 0.75)
+    widening = 0.8 * (who.sulcus_mm - 0.85)
     cistern = ramp(brain.cistern_mm - widening, blur)
     reach = step(brain.depth_mm, 8 + 10 * who.sulcus_mm, 3) * (1 - brain.cerebellum)
     half_width = who.sulcus_mm * reach
@@ -128,7 +128,7 @@ def _fluid(template: Template, who: Individual) -> tuple[Field, Field]:
     surface = ramp(brain.depth_mm - 0.6 - 1.1 * who.sulcus_mm, blur)
     interhemispheric = ramp(np.abs(template.grid.axes[0]) - 0.8 * who.sulcus_mm, blur)
     interhemispheric = interhemispheric * step(brain.depth_mm, 30, 22) * (1 - brain.cerebellum)
-    fluid = np.maximum.reduce([ventricle, cistern, 0.85 * sulcus, 0.85 * surface, 0.7 * interhemispheric])
+    fluid = np.maximum.reduce([ventricle, cistern, 0.95 * sulcus, 0.85 * surface, 0.7 * interhemispheric])
     return fluid.astype(np.float32), ventricle
 
 

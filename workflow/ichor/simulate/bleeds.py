@@ -15,7 +15,7 @@ from scipy import ndimage
 from ichor.simulate.anatomy import Head, Template
 from ichor.simulate.shapes import Field, Grid, ramp, smooth_noise, step
 
-CLOT_HU, DARK_CLOT_HU, EDEMA_HU, IVH_HU = 63.0, 40.0, 21.0, 58.0
+CLOT_HU, DARK_CLOT_HU, EDEMA_HU, IVH_HU = 65.0, 41.0, 17.5, 58.0
 MARGIN_MM = 14.0  # the box around a bleed reaches this far beyond 1.6 x its mean radius
 MASS_EFFECT = 0.55  # share of the clot's volume that pushes tissue away; the rest replaces it (our choice)
 

@@ -77,7 +77,7 @@ class Center:
 AURORA = Center(
     name="aurora",
     institution="Aurora Teaching Hospital (simulated)",
-    scanner=Scanner(thickness_mm=5.0, noise_hu=3.0, blur_mm=0.75, holder="cup"),
+    scanner=Scanner(thickness_mm=5.0, noise_hu=2.4, blur_mm=0.75, holder="cup"),
     vendor=Vendor(
         "SIEMENS", "SOMATOM Imaginary 64", "H31s", "H60s", ("ORIGINAL", "PRIMARY", "AXIAL", "CT_SOM5 SEQ"),
         "Schaedel nativ 5.0 H31s", state_spacing=False,
@@ -91,7 +91,7 @@ AURORA = Center(
 BOREAL = Center(
     name="boreal",
     institution="Boreal General Hospital (simulated)",
-    scanner=Scanner(thickness_mm=5.0, tilt_deg=14.0, noise_hu=3.4, blur_mm=0.70, holder="arc", round_field=True),
+    scanner=Scanner(thickness_mm=5.0, tilt_deg=14.0, noise_hu=2.7, blur_mm=0.70, holder="arc", round_field=True),
     vendor=Vendor("GE MEDICAL SYSTEMS", "LightSpeed Imaginary", "STANDARD", "BONEPLUS", description="5MM STND HEAD"),
     encoding=Encoding(intercept=-1024.0, padding_hu=-3024.0, file_name="i{instance:06d}.CTDC.{series}"),
     habits=Habits(defects=("missing_slices", "no_record")),
@@ -102,7 +102,7 @@ BOREAL = Center(
 CEDAR = Center(
     name="cedar",
     institution="Cedar County Hospital (simulated)",
-    scanner=Scanner(thickness_mm=6.0, noise_hu=3.8, blur_mm=0.85, noise_grain_mm=1.0, holder="arc"),
+    scanner=Scanner(thickness_mm=6.0, noise_hu=3.0, blur_mm=0.85, noise_grain_mm=1.0, holder="arc"),
     vendor=Vendor("Philips", "Brilliance Imaginary 16", "UB", "YD", description="HEAD 6.0/UB"),
     encoding=Encoding(intercept=-1000.0, signed=False, bits_stored=12, file_name="IM_{series}{instance:03d}"),
     habits=Habits(folders="study", bone_run=0.35, defects=("only_localizer", "no_record")),
@@ -114,7 +114,7 @@ DELTA = Center(
     name="delta",
     institution="Delta City Hospital (simulated)",
     scanner=Scanner(
-        thickness_mm=5.0, noise_hu=4.3, blur_mm=0.65, noise_grain_mm=0.7, field_of_view_mm=230.0, holder="cup",
+        thickness_mm=5.0, noise_hu=3.5, blur_mm=0.65, noise_grain_mm=0.7, field_of_view_mm=230.0, holder="cup",
         hardening=1.3, round_field=True,
     ),
     vendor=Vendor("TOSHIBA", "Aquilion Imaginary", "FC21", "FC30", description="Brain 5.0", state_spacing=False),
@@ -128,7 +128,7 @@ DELTA = Center(
 ESTUARY = Center(
     name="estuary",
     institution="Estuary Regional Hospital (simulated)",
-    scanner=Scanner(thickness_mm=5.0, noise_hu=3.6, blur_mm=0.90, noise_grain_mm=1.1, field_of_view_mm=245.0),
+    scanner=Scanner(thickness_mm=5.0, noise_hu=2.8, blur_mm=0.90, noise_grain_mm=1.1, field_of_view_mm=245.0),
     vendor=Vendor("UIH", "uCT Imaginary", "H_SOFT_A", "H_SHARP_B", description="Head Routine 5.0"),
     encoding=Encoding(intercept=-8192.0, signed=False, bits_stored=16, file_name="{instance:08d}.dcm"),
     habits=Habits(contrast_run=0.15, defects=("truncated_file", "only_localizer")),

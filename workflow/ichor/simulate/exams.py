@@ -70,7 +70,7 @@ def write_patient(
     individual = draw_individual(row["age_years"], rng)
     individual = replace(individual, ventricle_mm=individual.ventricle_mm + 0.11 * row["ivh_ml"])
     head = compose_head(template, individual)
-    heads = bleed(template, head, _plan(row, individual.scale, rng), rng)
+    heads = bleed(template, head, plan_bleed(row, individual.scale, rng), rng)
     hours = {"baseline": row["onset_to_ct_h"], "followup": row["onset_to_followup_ct_h"]}
     for (time_point, after_h), bled in zip(hours.items(), heads, strict=True):
         if time_point == "followup" and (not row["has_followup"] or row["defect"] == "only_localizer"):
@@ -89,7 +89,7 @@ def write_patient(
                 write_mask(scan, out / "masks" / f"{row['patient']}_{time_point}.nii.gz")
 
 
-def _plan(row: dict, scale: tuple[float, float, float], rng: np.random.Generator) -> BleedPlan:
+def plan_bleed(row: dict, scale: tuple[float, float, float], rng: np.random.Generator) -> BleedPlan:
     """Return the plan of the bleed in the template's space, where a smaller head's volumes are larger."""
     size = float(np.prod(scale))
     pairs = {

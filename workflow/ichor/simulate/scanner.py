@@ -45,7 +45,7 @@ class Scanner:
     tilt_deg: float = 0.0
     field_of_view_mm: float = 235.0
     blur_mm: float = 0.75
-    noise_hu: float = 3.2
+    noise_hu: float = 2.6
     noise_grain_mm: float = 0.8
     hardening: float = 1.0
     holder: str = "arc"
@@ -87,7 +87,7 @@ class Acquisition:
 
 def draw_pose(rng: np.random.Generator) -> Pose:
     """Draw a pose: a few degrees and millimetres about straight."""
-    angles = rng.normal(0.0, (4.0, 3.0, 4.5)).clip(-9, 9)
+    angles = rng.normal(0.0, (5.0, 3.5, 6.0)).clip(-12, 12)
     return Pose(tuple(map(float, angles)), tuple(map(float, rng.normal(0.0, (3.0, 4.0, 2.5)))))
 
 
@@ -275,7 +275,7 @@ def bed(scanner: Scanner, matrix: int, pixel: float) -> Field:
         edge = np.abs(np.maximum(np.hypot(x, np.maximum(y - 5.0, 0)) - 103.0, -3.0)) - 0.9
         edge = np.maximum(edge, 5.0 - y)
         value = 90.0
-    weight = np.clip(0.5 - edge / np.float32(1.2 * pixel), 0, 1) * min(1.0, 1.5 / pixel)
+    weight = np.clip(0.5 - edge / np.float32(1.2 * pixel), 0, 1)
     return (-1000.0 + (value + 1000.0) * weight)[None].astype(np.float32)
 
 

@@ -32,14 +32,6 @@
     form.addEventListener("submit", function (event) { event.preventDefault(); });
   }
 
-  // What is folded away on the screen is printed.
-  var closed = [];
-  addEventListener("beforeprint", function () {
-    closed = Array.prototype.slice.call(document.querySelectorAll("details:not([open]):not(.screen-only)"));
-    closed.forEach(function (d) { d.open = true; });
-  });
-  addEventListener("afterprint", function () { closed.forEach(function (d) { d.open = false; }); });
-
   // The contents show which section is being read.
   if ("IntersectionObserver" in window) {
     var links = {};

@@ -33,6 +33,8 @@ class IchorTrainer(nnUNetTrainer):
     def __init__(self, plans: dict, configuration: str, fold: int, dataset_json: dict, device: torch.device):
         super().__init__(plans, configuration, fold, dataset_json, device)
         self.seed, self.identity, self.mirror_left_right, self.optimizer_name = 0, "", True, "sgd"
+        # nnU-Net gives the coarsest output no weight; with two stages it is the only one, and 0 / 0 would be learned.
+        self.enable_deep_supervision = len(self.configuration_manager.pool_op_kernel_sizes) > 2
 
     def set_budget(self, budget: dict, *, seed: int, identity: str, checkpoint_every_epochs: int) -> None:
         """Set how long and how to train.
@@ -131,6 +133,8 @@ class IchorTrainer(nnUNetTrainer):
         self.on_train_epoch_start()
         outputs = [self.train_step(next(self.dataloader_train)) for _ in range(self.num_iterations_per_epoch)]
         self.on_train_epoch_end(outputs)
+        if not np.isfinite(self.logger.get_value("train_losses", step=-1)):
+            raise FloatingPointError(f"loss of epoch {self.current_epoch} is not a number: lower initial_lr")
         with torch.no_grad():
             self.on_validation_epoch_start()
             steps = range(self.num_val_iterations_per_epoch)

@@ -1,0 +1,177 @@
+"""The whole workflow on a small simulated cohort: killed in training, continued, rerun, reported."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ichor import tables
+from tests.snakemake_run import REPOSITORY, environment, snakemake, snakemake_command
+
+SMALL = {
+    "study": {"name": "small", "title": "Small simulated cohort"},
+    "simulate": {"patients_per_center": 8, "matrix": 64},
+    "validation": {"schemes": ["external"]},
+    "segmentation": {"budget": {"epochs": 20, "iterations_per_epoch": 10, "checkpoint_every_epochs": 1}},
+    "models": {
+        "expansion": {"vit": {"training": {"epochs": 2, "seeds": 1}}},
+        "outcome": {"densenet": {"training": {"epochs": 2, "seeds": 1}}},
+    },
+    "evaluation": {"bootstrap": 50},
+}
+CHECKPOINTS = "work/segmentation/external/**/checkpoint*"
+
+
+def kill_when(directory: Path, command: list[str], ready) -> None:
+    """Start a run, wait until `ready()`, then kill it and every process of it with SIGKILL."""
+    with open(directory / "killed.log", "w") as log:
+        run = subprocess.Popen(command, cwd=REPOSITORY, env=environment(), stdout=log, stderr=log, start_new_session=True)
+        deadline = time.monotonic() + 600
+        while not ready() and run.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert run.poll() is None, (directory / "killed.log").read_text()[-3000:]
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+
+
+@pytest.fixture(scope="module")
+def killed_and_continued(tmp_path_factory) -> tuple[Path, dict]:
+    """A study that was killed in the segmentation's training and started again with the same command."""
+    directory = tmp_path_factory.mktemp("small")
+    command = snakemake_command(directory, config=SMALL)
+    kill_when(directory, command, lambda: any(directory.glob(CHECKPOINTS)))
+    scans = directory / "results/scans.tsv"
+    before = {"scans": scans.stat().st_mtime_ns, "models": list(directory.glob("results/segmentation/*/fold-*/model.json"))}
+    done = snakemake(directory, config=SMALL)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
+    return directory, before
+
+
+@pytest.fixture(scope="module")
+def study(killed_and_continued) -> Path:
+    return killed_and_continued[0]
+
+
+def test_a_killed_run_continues_with_the_same_command_and_does_not_start_over(killed_and_continued):
+    study, before = killed_and_continued
+    assert not before["models"], "the run was killed before a fold was finished"
+    assert (study / "results/scans.tsv").stat().st_mtime_ns == before["scans"]
+    logs = [path.read_text() for path in study.glob("logs/train_segmentation/external/*.log")]
+    starts = [int(start) for log in logs for start in re.findall(r"from epoch (\d+)", log)]
+    assert len(starts) == 2 and max(starts) > 0, starts
+    for path in study.glob("results/segmentation/external/fold-*/progress.tsv"):
+        assert len(pd.read_csv(path, sep="\t")) == SMALL["segmentation"]["budget"]["epochs"]
+
+
+def test_a_second_run_says_that_nothing_is_to_be_done_within_ten_seconds(study):
+    start = time.monotonic()
+    done = snakemake(study, config=SMALL)
+    assert "Nothing to be done" in done.stdout + done.stderr
+    assert time.monotonic() - start < 10
+
+
+def test_every_table_fits_its_schema_and_every_patient_is_accounted_for(study):
+    scans = tables.read("scans", study / "results/scans.tsv")
+    patients = tables.read("patients", study / "results/patients.tsv")
+    splits = tables.read("splits", study / "results/splits.tsv")
+    status = tables.read("status", study / "results/status.tsv")
+    tables.read("masks", study / "results/masks.tsv")
+    tables.read("cohort", study / "results/cohort/external.tsv")
+    assert patients["center"].nunique() == 5
+    with_scan = set(scans[scans["time_point"] == "baseline"]["patient"])
+    told = set(status[status["outcome"] == "set_aside"]["subject"])
+    assert set(splits["patient"]) == with_scan
+    assert set(patients["patient"]) - with_scan <= told
+
+
+def test_no_patient_is_in_two_roles_and_external_centers_are_never_learned_from(study):
+    splits = tables.read("splits", study / "results/splits.tsv")
+    assert not splits.duplicated(["split", "patient"]).any()
+    assert set(splits[splits["center"].isin(["delta", "estuary"])]["role"]) == {"test"}
+
+
+def test_no_mask_comes_from_a_model_that_saw_the_patient(study):
+    masks = tables.read("masks", study / "results/masks.tsv").merge(
+        tables.read("splits", study / "results/splits.tsv"), on=["split", "patient", "center"]
+    )
+    fitted = masks[masks["role"] != "test"]
+    assert (fitted["model"] == "fold-" + fitted["fold"].astype(str)).all()
+    assert set(masks[masks["role"] == "test"]["model"]) == {"folds-0-1"}
+    for fold in (0, 1):
+        card = json.loads((study / f"results/segmentation/external/fold-{fold}/model.json").read_text())
+        seen = json.dumps(card)
+        for patient in fitted[fitted["fold"] == fold]["patient"]:
+            assert patient not in seen
+
+
+def test_every_model_predicts_every_labelled_patient_and_is_evaluated(study):
+    predictions = [tables.read("predictions", path) for path in study.glob("results/predictions/*/*/*.parquet")]
+    assert len(predictions) == 6
+    cohort = tables.read("cohort", study / "results/cohort/external.tsv").set_index("patient")
+    for table in predictions:
+        label = cohort[f"label_{table['target'].iloc[0]}"]
+        assert (table["label"].to_numpy() == label[table["patient"]].to_numpy()).all()
+    metrics = tables.read("metrics", study / "results/evaluation/metrics.tsv")
+    assert set(metrics["model"]) == {"vit", "volume", "logistic", "densenet", "ich_score"}
+    assert {"all", "pooled", "next", "delta", "estuary"} <= set(metrics["center"])
+    assert {"auc", "brier", "calibration_slope", "sensitivity", "reachable_share"} <= set(metrics["quantity"])
+
+
+def test_no_identifier_of_a_patient_is_in_any_public_output_or_log(study):
+    names = set()
+    for truth in study.glob("results/simulated/*/truth.tsv"):
+        names |= set(pd.read_csv(truth, sep="\t", dtype=str)["patient"])
+    assert len(names) >= 40
+    pattern = re.compile("|".join(re.escape(name) for name in sorted(names, key=len, reverse=True)))
+    public = [path for folder in ("results", "logs") for path in (study / folder).rglob("*") if path.is_file()]
+    public = [path for path in public if "simulated" not in path.parts]
+    for path in public:
+        relative = path.relative_to(study).as_posix()
+        assert not pattern.search(relative), relative
+        if path.suffix in (".tsv", ".json", ".html", ".log", ".txt", ".svg"):
+            found = pattern.search(path.read_text(errors="replace"))
+            assert not found, f"{relative}: {found}"
+    for path in study.glob("work/ingest/**/*.parquet"):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_the_report_is_one_marked_file_without_network(study):
+    page = (study / "results/report/index.html").read_text()
+    assert "imulated" in page and "Small simulated cohort" in page
+    assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", page)
+    for model in ("vit", "densenet", "ich_score"):
+        assert re.search(model.replace("_", "[ _]"), page, flags=re.I), model
+
+
+def test_provenance_names_inputs_outputs_and_no_place(study):
+    record = json.loads((study / "results/provenance.json").read_text())
+    assert record["seed"] == 20251121 and record["packages"]["torch"]
+    hashes = {item["path"]: item["sha256"] for item in record["outputs"]}
+    assert "results/evaluation/metrics.tsv" in hashes and all(hashes.values())
+    assert str(study) not in json.dumps(record) and str(REPOSITORY) not in json.dumps(record)
+
+
+def test_snakemakes_own_report_builds(study):
+    done = snakemake(study, "--report", str(study / "report.zip"), config=SMALL)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (study / "report.zip").stat().st_size > 100_000
+
+
+def test_a_run_elsewhere_gives_the_same_predictions(study, tmp_path):
+    """Not killed, in another directory, with the models fitted again from the same scans and masks."""
+    again = tmp_path / "again"
+    again.mkdir()
+    subprocess.run(["cp", "-a", "--reflink=auto", *[str(study / part) for part in ("results", "work", ".snakemake")], str(again)], check=True)
+    done = snakemake(again, "evaluation", "--forcerun", "plan_segmentation", config=SMALL)
+    assert done.returncode == 0, done.stderr[-5000:]
+    first = sorted(study.glob("results/predictions/*/*/*.parquet"))
+    for path in first:
+        other = again / path.relative_to(study)
+        assert other.stat().st_mtime_ns > path.stat().st_mtime_ns
+        pd.testing.assert_frame_equal(tables.read("predictions", path), tables.read("predictions", other))

@@ -1,0 +1,38 @@
+"""Harmonising undoes what each simulated center does to its table: headers, units, codes, delimiter, encoding."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ichor.cohort.harmonise import harmonise_center
+from ichor.pseudonyms import pseudonym
+from ichor.simulate.center import draw_center_patients
+from ichor.simulate.centers import CENTERS
+from ichor.simulate.record_tables import FORMATS, columns_sheet, write_records
+
+KEY = bytes(32)
+
+
+@pytest.mark.parametrize("center", sorted(FORMATS))
+def test_every_value_comes_back(center, tmp_path):
+    drawn = draw_center_patients(CENTERS[center], 60, seed=5)
+    write_records(drawn, center, tmp_path / "records.csv")
+    patients, status = harmonise_center(
+        center, "external", tmp_path / "records.csv", columns_sheet().replace("", None), KEY
+    )
+    assert set(status["reason"]) <= {"unmapped_column"}
+    drawn.index = [pseudonym(KEY, center, raw_id) for raw_id in drawn["patient"]]
+    assert set(patients["patient"]) == set(drawn.index)
+    for name in set(FORMATS[center].headers) - {"patient"}:
+        found, expected = patients.set_index("patient")[name], drawn[name].reindex(patients["patient"])
+        assert (found.isna() == expected.isna()).all(), name
+        given = found.notna()
+        if found.dtype == object:
+            assert (found[given] == expected[given]).all(), name
+        else:
+            rounding = 0.4 if FORMATS[center].units.get(name) == "kPa" else 0.06  # written with one decimal
+            np.testing.assert_allclose(found[given].astype(float), expected[given].astype(float), atol=rounding)
+
+
+def test_the_sheet_has_no_center_twice():
+    assert not pd.DataFrame(columns_sheet()).duplicated(["center", "variable"]).any()

@@ -1,0 +1,164 @@
+import dataclasses
+import shutil
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from ichor import tables
+from ichor.reasons import Reason
+from ichor.segmentation.bundle import load_model, save_model
+from ichor.segmentation.predict import segment_scan, segment_shard
+from ichor.segmentation.scan import read_scan
+from ichor.segmentation.train import train_fold
+
+from .conftest import BUDGET
+
+GOOD = BUDGET | {"epochs": 15, "iterations_per_epoch": 10, "initial_lr": 0.01}
+
+
+@pytest.fixture(scope="module")
+def models(planned, tmp_path_factory):
+    """Both fold models, trained enough to find the phantoms' bleeds."""
+    work, out = planned[0], tmp_path_factory.mktemp("models")
+    for fold in (0, 1):
+        train_fold(
+            work / "plans.json",
+            work,
+            fold,
+            budget=GOOD,
+            seed=1,
+            device="cpu",
+            checkpoint_every_epochs=100,
+            out_dir=out / f"fold-{fold}",
+        )
+    return [out / "fold-0", out / "fold-1"]
+
+
+@pytest.fixture(scope="module")
+def segmented(cohort, fitting, models, tmp_path_factory):
+    out = tmp_path_factory.mktemp("masks")
+    masks, status = segment_shard(cohort[0], fitting, "external", models, out)
+    return masks.set_index(["patient", "time_point"]), status
+
+
+def test_each_patient_is_segmented_by_models_that_never_saw_it(segmented, fitting):
+    masks, _ = segmented
+    for row in fitting.itertuples():
+        assert set(masks.loc[row.patient]["model"]) == {f"fold-{row.fold}"}
+    assert set(masks.loc[["p08", "p09"]]["model"]) == {"folds-0-1"}
+
+
+def test_bleeds_are_found_in_the_scans_own_grid(segmented, cohort):
+    masks, _ = segmented
+    assert masks["dice_iph"].median() > 0.8
+    for row in cohort[0].itertuples():
+        image = nib.load(row.image)
+        mask = nib.load(masks.loc[(row.patient, row.time_point), "mask"])
+        assert mask.shape == image.shape and np.allclose(mask.affine, image.affine)
+        volume = (np.asarray(mask.dataobj) == 1).sum() * 0.128
+        assert masks.loc[(row.patient, row.time_point), "iph_ml"] == pytest.approx(volume)
+
+
+def test_agreement_needs_a_reference(segmented):
+    masks, _ = segmented
+    with_reference, without = masks.loc[("p08", "baseline")], masks.loc[("p09", "baseline")]
+    assert with_reference["reference_iph_ml"] > 0 and 0 <= with_reference["dice_iph"] <= 1
+    assert pd.isna(without["reference_iph_ml"]) and pd.isna(without["dice_iph"]) and without["iph_ml"] > 0
+
+
+def test_two_runs_give_the_same_masks(segmented, cohort, fitting, models, tmp_path):
+    again, _ = segment_shard(cohort[0].head(2), fitting, "external", models, tmp_path)
+    for row in again.itertuples():
+        first = segmented[0].loc[(row.patient, row.time_point)]
+        assert nib.load(first["mask"]).get_fdata().tobytes() == nib.load(row.mask).get_fdata().tobytes()
+        assert first["iph_ml"] == row.iph_ml
+
+
+def test_a_scan_that_fails_is_empty_with_a_reason_and_the_others_go_on(cohort, fitting, models, tmp_path):
+    scans = cohort[0].head(4).reset_index(drop=True).copy()
+    (tmp_path / "text.nii.gz").write_text("not an image")
+    whole = (tmp_path / "cut.nii.gz", open(scans.loc[1, "image"], "rb").read())
+    whole[0].write_bytes(whole[1][: len(whole[1]) // 2])
+    scans.loc[0, "image"], scans.loc[1, "image"] = str(tmp_path / "text.nii.gz"), str(whole[0])
+    scans.loc[2, "image"] = str(tmp_path / "absent.nii.gz")
+    masks, status = segment_shard(scans, fitting, "external", models, tmp_path / "out", log="logs/x.log")
+    assert masks["reason"].tolist() == [Reason.SEGMENTATION_FAILED] * 3 + [None]
+    failed = masks.head(3)
+    assert failed[["mask", "iph_ml", "ivh_ml", "reference_iph_ml", "dice_iph"]].isna().all(axis=None)
+    assert masks.loc[3, "iph_ml"] > 0
+    assert status["outcome"].tolist() == ["set_aside"] * 3 and status["log"].eq("logs/x.log").all()
+    assert len(list((tmp_path / "out").iterdir())) == 1
+
+
+def test_nothing_found_is_zero_with_a_flag_of_its_own(cohort, fitting, models, tmp_path):
+    scans = cohort[0].head(1).copy()
+    scans["image"] = str(tmp_path / "air.nii.gz")
+    reference = nib.load(scans["reference_mask"].iloc[0])
+    nib.save(nib.Nifti1Image(np.full(reference.shape, -1000, np.int16), reference.affine), tmp_path / "air.nii.gz")
+    masks, status = segment_shard(scans, fitting, "external", models, tmp_path / "out")
+    row = masks.iloc[0]
+    assert (row["iph_ml"], row["ivh_ml"], row["dice_iph"]) == (0.0, 0.0, 0.0)
+    assert row["reason"] == Reason.EMPTY_MASK and status["outcome"].tolist() == ["flagged"]
+
+
+def test_a_reference_on_another_grid_is_not_compared(cohort, fitting, models, tmp_path):
+    scans = cohort[0].head(1).copy()
+    reference = nib.load(scans["reference_mask"].iloc[0])
+    shifted = reference.affine.copy()
+    shifted[0, 3] += 3
+    nib.save(nib.Nifti1Image(np.asarray(reference.dataobj), shifted), tmp_path / "shifted.nii.gz")
+    masks, status = segment_shard(
+        scans.assign(reference_mask=str(tmp_path / "shifted.nii.gz")), fitting, "external", models, tmp_path / "out"
+    )
+    assert pd.isna(masks.loc[0, "dice_iph"]) and masks.loc[0, "iph_ml"] > 0
+    assert status["reason"].tolist() == [Reason.REFERENCE_MISMATCH]
+
+
+def test_a_model_that_saw_the_patient_is_refused(cohort, fitting, models, tmp_path):
+    swapped = fitting.assign(fold=1 - fitting["fold"])
+    with pytest.raises(ValueError, match="which it must not see"):
+        segment_shard(cohort[0], swapped, "external", models, tmp_path)
+    with pytest.raises(ValueError, match="which it must not see"):  # a training patient forgotten in the rows
+        segment_shard(cohort[0], fitting.iloc[1:], "external", models, tmp_path)
+
+
+def test_two_models_of_one_fold_are_refused(cohort, fitting, models, tmp_path):
+    copy = shutil.copytree(models[0], tmp_path / "copy")
+    with pytest.raises(ValueError, match="one model per fold"):
+        segment_shard(cohort[0], fitting, "external", [models[0], copy], tmp_path)
+
+
+def test_an_unlearned_label_has_no_volume(cohort, fitting, planned, models, tmp_path):
+    _, plan = planned
+    known = load_model(models[0])
+    for fold in (0, 1):
+        torch.manual_seed(0)
+        description = {key: plan[key] for key in ("architecture", "grid", "patch_size")}
+        description |= {"labels": ["iph", "edema"], "fold": fold}
+        save_model(tmp_path / f"fold-{fold}", known.network, description, [])
+    masks, _ = segment_shard(
+        cohort[0].head(1), fitting, "external", [tmp_path / "fold-0", tmp_path / "fold-1"], tmp_path / "out"
+    )
+    assert pd.isna(masks.loc[0, "ivh_ml"]) and pd.isna(masks.loc[0, "dice_ivh"]) and masks.loc[0, "reference_ivh_ml"] > 0
+    assert set(np.unique(nib.load(masks.loc[0, "mask"]).get_fdata())) <= {0, 1, 3}
+
+
+def test_the_result_is_a_masks_table(segmented, tmp_path):
+    masks, status = segmented
+    tables.write("masks", masks.reset_index(), tmp_path / "masks.tsv")
+    tables.write("status", status, tmp_path / "status.tsv")
+    assert len(tables.read("masks", tmp_path / "masks.tsv")) == len(masks)
+
+
+def test_turning_the_head_over_and_finer_voxels_change_little(cohort, models):
+    scan = read_scan(cohort[0]["image"].iloc[0])
+    model = load_model(models[0])
+    plain = segment_scan(scan, [model])
+    fine = dataclasses.replace(scan, hu=scan.hu.repeat(2, 1).repeat(2, 2), spacing_mm=(8.0, 2.0, 2.0))
+    assert (segment_scan(fine, [model]) == 1).sum() / 4 == pytest.approx((plain == 1).sum(), rel=0.03)
+    mirrored = dataclasses.replace(scan, hu=np.ascontiguousarray(scan.hu[:, :, ::-1]))
+    both = segment_scan(mirrored, [model], mirroring=True)[:, :, ::-1]
+    assert np.array_equal(both, segment_scan(scan, [model], mirroring=True))
