@@ -1,6 +1,6 @@
 """Put simulated scans beside real ones: a montage (PNG) and a table of HU quantiles by tissue.
 
-Usage: PYTHONPATH=workflow python benchmarks/compare_simulated_with_real.py REAL_FOLDER OUT_FOLDER [--matrix 512] [--scans 6]
+Usage: PYTHONPATH=workflow python benchmarks/compare_simulated_with_real.py REAL_FOLDER OUT_FOLDER
 
 REAL_FOLDER holds NNNN_ct.nii.gz and NNNN_labels.nii.gz (1 hematoma, 2 edema), HU clipped to [-20, 100].
 """

@@ -10,7 +10,9 @@ import yaml
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def snakemake(directory: Path, *arguments: str, config: dict | None = None, timeout_s: int = 1500) -> subprocess.CompletedProcess:
+def snakemake(
+    directory: Path, *arguments: str, config: dict | None = None, timeout_s: int = 1500
+) -> subprocess.CompletedProcess:
     """Run ``snakemake --directory directory`` with the repository's workflow.
 
     Parameters

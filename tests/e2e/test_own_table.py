@@ -15,7 +15,10 @@ def as_predictions(data: pd.DataFrame, *models: str) -> pd.DataFrame:
     """The oracle's cohort in the predictions schema."""
     common = dict(task="outcome", target="poor_outcome", split="theirs", role="test", time="baseline", seed=0)
     parts = [
-        pd.DataFrame(common | dict(model=name, patient=data["id"], center=data["center"], label=data["y"], probability=data[name]))
+        pd.DataFrame(
+            common
+            | dict(model=name, patient=data["id"], center=data["center"], label=data["y"], probability=data[name])
+        )
         for name in models
     ]
     return pd.concat(parts, ignore_index=True)

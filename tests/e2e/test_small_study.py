@@ -31,7 +31,9 @@ CHECKPOINTS = "work/segmentation/external/**/checkpoint*"
 def kill_when(directory: Path, command: list[str], ready) -> None:
     """Start a run, wait until `ready()`, then kill it and every process of it with SIGKILL."""
     with open(directory / "killed.log", "w") as log:
-        run = subprocess.Popen(command, cwd=REPOSITORY, env=environment(), stdout=log, stderr=log, start_new_session=True)
+        run = subprocess.Popen(
+            command, cwd=REPOSITORY, env=environment(), stdout=log, stderr=log, start_new_session=True
+        )
         deadline = time.monotonic() + 600
         while not ready() and run.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -47,7 +49,10 @@ def killed_and_continued(tmp_path_factory) -> tuple[Path, dict]:
     command = snakemake_command(directory, config=SMALL)
     kill_when(directory, command, lambda: any(directory.glob(CHECKPOINTS)))
     scans = directory / "results/scans.tsv"
-    before = {"scans": scans.stat().st_mtime_ns, "models": list(directory.glob("results/segmentation/*/fold-*/model.json"))}
+    before = {
+        "scans": scans.stat().st_mtime_ns,
+        "models": list(directory.glob("results/segmentation/*/fold-*/model.json")),
+    }
     done = snakemake(directory, config=SMALL)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
     return directory, before
@@ -167,7 +172,10 @@ def test_a_run_elsewhere_gives_the_same_predictions(study, tmp_path):
     """Not killed, in another directory, with the models fitted again from the same scans and masks."""
     again = tmp_path / "again"
     again.mkdir()
-    subprocess.run(["cp", "-a", "--reflink=auto", *[str(study / part) for part in ("results", "work", ".snakemake")], str(again)], check=True)
+    subprocess.run(
+        ["cp", "-a", "--reflink=auto", *[str(study / part) for part in ("results", "work", ".snakemake")], str(again)],
+        check=True,
+    )
     done = snakemake(again, "evaluation", "--forcerun", "plan_segmentation", config=SMALL)
     assert done.returncode == 0, done.stderr[-5000:]
     first = sorted(study.glob("results/predictions/*/*/*.parquet"))

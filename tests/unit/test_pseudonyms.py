@@ -10,7 +10,11 @@ def test_a_pseudonym_depends_on_key_center_and_patient_only():
     key = bytes(32)
     assert re.fullmatch(r"[0-9a-f]{12}", pseudonym(key, "aurora", "P1"))
     assert pseudonym(key, "aurora", "P1") == pseudonym(key, "aurora", " P1 ")
-    others = {pseudonym(key, "boreal", "P1"), pseudonym(key, "aurora", "P2"), pseudonym(bytes([1] * 32), "aurora", "P1")}
+    others = {
+        pseudonym(key, "boreal", "P1"),
+        pseudonym(key, "aurora", "P2"),
+        pseudonym(bytes([1] * 32), "aurora", "P1"),
+    }
     assert pseudonym(key, "aurora", "P1") not in others and len(others) == 3
 
 

@@ -9,7 +9,9 @@ def package(tmp_path, monkeypatch):
     (folder / "imaging").mkdir(parents=True)
     (folder / "imaging" / "__init__.py").write_text('"""Imaging."""\n')
     (folder / "tables.py").write_text("COLUMNS = 3\n")
-    (folder / "imaging" / "geometry.py").write_text("from ichor import tables\n\n\ndef f():\n    return tables.COLUMNS\n")
+    (folder / "imaging" / "geometry.py").write_text(
+        "from ichor import tables\n\n\ndef f():\n    return tables.COLUMNS\n"
+    )
     (folder / "alone.py").write_text("x = 1\n")
     script = tmp_path / "job.py"
     script.write_text("from ichor.imaging.geometry import f\n\nf()\n")

@@ -61,14 +61,18 @@ def test_a_named_stage_plans_what_it_needs_and_no_more(tmp_path, target, absent)
 
 
 def test_more_shards_make_more_jobs_only_where_scans_are_worked_on(tmp_path):
-    jobs = planned(snakemake(tmp_path, "-n", config={"ingest": {"shards_per_center": 4}, "validation": {"schemes": ["external"]}}))
+    jobs = planned(
+        snakemake(tmp_path, "-n", config={"ingest": {"shards_per_center": 4}, "validation": {"schemes": ["external"]}})
+    )
     assert jobs["convert_shard"] == jobs["segment_shard"] == 20
     assert jobs["index_center"] == jobs["select_center"] == 5
 
 
 def test_a_study_of_nifti_centers_without_tables_plans_no_simulation(tmp_path):
     config = own_study(tmp_path / "study", north="development", south="external")
-    jobs = planned(snakemake(tmp_path / "study", "segmentation", "-n", config=config | {"validation": {"schemes": ["external"]}}))
+    jobs = planned(
+        snakemake(tmp_path / "study", "segmentation", "-n", config=config | {"validation": {"schemes": ["external"]}})
+    )
     assert "simulate_center" not in jobs and jobs["index_center"] == 2 and jobs["segment_shard"] == 2
 
 
@@ -117,13 +121,15 @@ def test_a_missing_sheet_is_named(tmp_path):
 def test_the_shim_and_the_workflow_itself_plan_the_same(tmp_path):
     jobs = planned(snakemake(tmp_path, "-n"))
     again = planned(snakemake(tmp_path, "-n", "--snakefile", str(REPOSITORY / "workflow/Snakefile")))
-    assert {**jobs, "default": 0, "total": 0} == {**again, "default": 0, "total": 0} | {"all": jobs.get("all", again["all"])} or (
-        jobs["total"] in (again["total"], again["total"] + 1)
-    )
+    assert {**jobs, "default": 0, "total": 0} == {**again, "default": 0, "total": 0} | {
+        "all": jobs.get("all", again["all"])
+    } or (jobs["total"] in (again["total"], again["total"] + 1))
 
 
 def test_lint_is_clean():
-    done = subprocess.run([sys.executable, "-m", "snakemake", "--lint"], cwd=REPOSITORY, env=environment(), capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--lint"], cwd=REPOSITORY, env=environment(), capture_output=True, text=True
+    )
     assert done.returncode == 0 and "Congratulations" in done.stderr + done.stdout, done.stdout + done.stderr
 
 
@@ -145,6 +151,9 @@ def test_every_rule_with_a_script_has_one_of_its_own_name():
 def test_every_script_imports_without_snakemake(script):
     code = f"import runpy; runpy.run_path({str(script)!r}, run_name='imported')"
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment() | {"PYTHONPATH": str(REPOSITORY / "workflow")}, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        env=environment() | {"PYTHONPATH": str(REPOSITORY / "workflow")},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr

@@ -27,7 +27,9 @@ def find_sheet(path: str, repository: Path) -> Path:
     for candidate in (Path(path), repository / path):
         if candidate.is_file():
             return candidate
-    raise StudyError(f"{path}: no such file, neither in the working directory {Path.cwd().name}/ nor beside the workflow.")
+    raise StudyError(
+        f"{path}: no such file, neither in the working directory {Path.cwd().name}/ nor beside the workflow."
+    )
 
 
 def check_config(config: dict, files: list[str]) -> None:
@@ -103,7 +105,9 @@ def read_centers(path: Path) -> pd.DataFrame:
         if not re.fullmatch(r"[a-z0-9]+", center.center):
             raise StudyError(f"{where}: the name may hold lower-case letters and digits only, found {center.center!r}.")
         if bool(center.dicom) == bool(center.nifti):
-            raise StudyError(f"{where}: name either a dicom or a nifti folder; found {'both' if center.dicom else 'neither'}.")
+            raise StudyError(
+                f"{where}: name either a dicom or a nifti folder; found {'both' if center.dicom else 'neither'}."
+            )
         _check_pattern(where, "image_pattern", center.nifti, center.image_pattern)
         _check_pattern(where, "mask_pattern", center.masks, center.mask_pattern)
         if center.masks and not center.mask_labels:
@@ -118,7 +122,9 @@ def read_centers(path: Path) -> pd.DataFrame:
 
 def _check_pattern(where: str, name: str, folder: str | None, pattern: str | None) -> None:
     if folder and (not pattern or "{patient}" not in pattern):
-        raise StudyError(f"{where}: {name} must hold {{patient}}, for example {{patient}}_ct.nii.gz; found {pattern!r}.")
+        raise StudyError(
+            f"{where}: {name} must hold {{patient}}, for example {{patient}}_ct.nii.gz; found {pattern!r}."
+        )
 
 
 def _check_path(where: str, kind: str, value: str | None) -> None:
@@ -148,7 +154,9 @@ def read_columns(path: Path | None, centers: pd.DataFrame) -> pd.DataFrame:
         _known(f"{path}, row {row}", "variable", line.variable, variables)
     for center in centers.itertuples():
         if center.table and not ((sheet["center"] == center.center) & (sheet["variable"] == "patient")).any():
-            raise StudyError(f"{path}: center {center.center} brings a table, but no row says which column is its patient.")
+            raise StudyError(
+                f"{path}: center {center.center} brings a table, but no row says which column is its patient."
+            )
     return sheet
 
 

@@ -16,7 +16,19 @@ from ichor.reasons import Reason
 
 SCHEMAS = Path(__file__).resolve().parent.parent / "schemas"
 EXTENDS = {"cohort": "patients"}  # a cohort row carries every variable of the patient
-STAGES = ("index", "select", "convert", "check", "harmonise", "merge", "split", "segmentation", "label", "model", "evaluation")
+STAGES = (
+    "index",
+    "select",
+    "convert",
+    "check",
+    "harmonise",
+    "merge",
+    "split",
+    "segmentation",
+    "label",
+    "model",
+    "evaluation",
+)
 
 
 @cache
@@ -25,7 +37,9 @@ def schema(table: str) -> dict:
     own = yaml.safe_load((SCHEMAS / f"{table}.schema.yaml").read_text())
     base = EXTENDS.get(table)
     if base:
-        inherited = {k: v for k, v in schema(base)["properties"].items() if k not in ("patient", "center", "center_role")}
+        inherited = {
+            k: v for k, v in schema(base)["properties"].items() if k not in ("patient", "center", "center_role")
+        }
         own["properties"] = {
             name: part
             for key, value in own["properties"].items()
@@ -110,9 +124,13 @@ def validate(table: str, data: pd.DataFrame, source: str) -> pd.DataFrame:
     missing = [name for name in required if name not in found]
     unknown = [name for name in found if name not in wanted]
     if missing:
-        raise StudyError(f"{source}: column(s) {', '.join(missing)} missing; found {', '.join(map(str, found)) or 'none'}.")
+        raise StudyError(
+            f"{source}: column(s) {', '.join(missing)} missing; found {', '.join(map(str, found)) or 'none'}."
+        )
     if unknown:
-        raise StudyError(f"{source}: unknown column(s) {', '.join(map(str, unknown))}; table {table} has {', '.join(wanted)}.")
+        raise StudyError(
+            f"{source}: unknown column(s) {', '.join(map(str, unknown))}; table {table} has {', '.join(wanted)}."
+        )
     return _cast(table, data.reindex(columns=wanted), source)
 
 
@@ -134,7 +152,9 @@ def _cast_column(table: str, name: str, values: pd.Series, source: str) -> pd.Se
             numbers = pd.to_numeric(values, errors="coerce")
             bad = int(np.flatnonzero(values.notna() & (numbers.isna() | (numbers % 1 != 0)))[0])
             expected = "a whole number" if "integer" in types else "a number"
-            raise StudyError(f"{source}, row {bad + 2}, column {name}: expected {expected}, found {values[bad]!r}.") from error
+            raise StudyError(
+                f"{source}, row {bad + 2}, column {name}: expected {expected}, found {values[bad]!r}."
+            ) from error
     _check_values(table, name, out, source)
     return out
 
@@ -143,7 +163,9 @@ def _check_values(table: str, name: str, values: pd.Series, source: str) -> None
     rule = schema(table)["properties"][name]
     absent = values.isna()
     if "null" not in _types(table, name) and absent.any():
-        raise StudyError(f"{source}, row {int(np.flatnonzero(absent)[0]) + 2}, column {name}: a value is required, found none.")
+        raise StudyError(
+            f"{source}, row {int(np.flatnonzero(absent)[0]) + 2}, column {name}: a value is required, found none."
+        )
     given = values[~absent]
     checks = []
     if "enum" in rule:

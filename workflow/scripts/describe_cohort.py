@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 if __name__ == "__main__":
     log_to(snakemake.log[0])
     patients = tables.read("patients", snakemake.input.patients)
-    cohorts = {name: tables.read("cohort", path) for name, path in zip(snakemake.params.splits, snakemake.input.cohorts)}
+    cohorts = {
+        name: tables.read("cohort", path) for name, path in zip(snakemake.params.splits, snakemake.input.cohorts)
+    }
     flow = cohort_flow(
         tables.read("status", snakemake.input.status),
         patients,

@@ -13,7 +13,19 @@ from ichor.report.page import write_page
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-NAMED = ("status", "patients", "scans", "splits", "masks", "metrics", "comparisons", "curves", "agreement", "flow", "table_one")
+NAMED = (
+    "status",
+    "patients",
+    "scans",
+    "splits",
+    "masks",
+    "metrics",
+    "comparisons",
+    "curves",
+    "agreement",
+    "flow",
+    "table_one",
+)
 
 
 if __name__ == "__main__":

@@ -33,18 +33,20 @@ class Ingest:
 
 
 @pytest.fixture
-def ingest(tmp_path):
-    """Run a DICOM folder through the whole ingest."""
+def ingest(tmp_path, monkeypatch):
+    """Run a DICOM folder through the whole ingest, with the relative paths that the workflow uses."""
     from ichor.dicom.convert import convert_shard
     from ichor.dicom.index import index_center
     from ichor.dicom.select import select_series
 
+    monkeypatch.chdir(tmp_path)
+
     def run(folder, records=None, rules=None, limits=None, **options):
         index, found = index_center("aurora", folder, key=KEY, limits=limits)
         selection, public, refused = select_series(index, records, center="aurora", rules=rules)
-        out = tmp_path / "images"
+        out = Path("images")
         scans, converted = convert_shard(
-            selection[0], "aurora", out, limits=limits, work_dir=tmp_path / "work", **options
+            selection[0], "aurora", out, limits=limits, work_dir=Path("work"), **options
         )
         status = pd.concat([found, refused, converted], ignore_index=True)
         return Ingest(index, selection[0], public, scans, status, out)

@@ -54,9 +54,13 @@ def cohort(tmp_path_factory):
         patient, test = f"p{i:02d}", i >= 8
         for time_point in ("baseline", "followup") if i == 1 else ("baseline",):
             paths = write_phantom(folder, f"{patient}_{time_point}", rng, reference=i != 9)
-            scans.append({"patient": patient, "center": "delta" if test else "aurora", "time_point": time_point, **paths})
+            scans.append(
+                {"patient": patient, "center": "delta" if test else "aurora", "time_point": time_point, **paths}
+            )
         role, fold = ("test", None) if test else ("tune" if i == 7 else "train", i % 2)
-        splits.append({"split": "external", "patient": patient, "center": scans[-1]["center"], "role": role, "fold": fold})
+        splits.append(
+            {"split": "external", "patient": patient, "center": scans[-1]["center"], "role": role, "fold": fold}
+        )
     scans = pd.DataFrame(scans)
     scans["voxel_sha256"] = [f"{i:064x}" for i in range(len(scans))]
     splits = pd.DataFrame(splits)

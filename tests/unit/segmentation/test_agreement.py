@@ -65,7 +65,9 @@ def test_summary_counts_what_can_be_compared():
     summary = summarise_agreement(masks_table()).set_index(["center", "label"])
     assert summary.loc[("all", "iph"), ["n", "n_dice"]].tolist() == [3, 3]
     assert summary.loc[("a", "ivh"), ["n", "n_dice"]].tolist() == [2, 1]
-    assert summary.loc[("all", "iph"), ["dice_q1", "dice_median", "dice_q3"]].tolist() == pytest.approx([0.75, 0.8, 0.85])
+    assert summary.loc[("all", "iph"), ["dice_q1", "dice_median", "dice_q3"]].tolist() == pytest.approx(
+        [0.75, 0.8, 0.85]
+    )
     assert summary.loc[("all", "iph"), "bias_ml"] == pytest.approx((-2 + 0 + 4) / 3)
     assert summary.loc[("a", "iph"), "loa_high_ml"] == pytest.approx(-1 + 1.96 * np.sqrt(2))
     assert np.isnan(summary.loc[("b", "iph"), "ccc"])

@@ -15,7 +15,9 @@ INTENSITY = {"mean": 61.0, "median": 62.0, "std": 9.0, "min": 20.0, "max": 99.0}
 FINGERPRINT = {
     "spacings": [[5.0, 0.5, 0.5], [4.0, 0.45, 0.45], [6.0, 0.5, 0.5]],
     "shapes_after_crop": [[30, 200, 180]] * 3,
-    "foreground_intensity_properties_per_channel": {"0": INTENSITY | {"percentile_00_5": 35.0, "percentile_99_5": 88.0}},
+    "foreground_intensity_properties_per_channel": {
+        "0": INTENSITY | {"percentile_00_5": 35.0, "percentile_99_5": 88.0}
+    },
     "median_relative_size_after_cropping": 0.5,
 }
 

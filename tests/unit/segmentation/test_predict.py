@@ -142,7 +142,9 @@ def test_an_unlearned_label_has_no_volume(cohort, fitting, planned, models, tmp_
     masks, _ = segment_shard(
         cohort[0].head(1), fitting, "external", [tmp_path / "fold-0", tmp_path / "fold-1"], tmp_path / "out"
     )
-    assert pd.isna(masks.loc[0, "ivh_ml"]) and pd.isna(masks.loc[0, "dice_ivh"]) and masks.loc[0, "reference_ivh_ml"] > 0
+    assert (
+        pd.isna(masks.loc[0, "ivh_ml"]) and pd.isna(masks.loc[0, "dice_ivh"]) and masks.loc[0, "reference_ivh_ml"] > 0
+    )
     assert set(np.unique(nib.load(masks.loc[0, "mask"]).get_fdata())) <= {0, 1, 3}
 
 

@@ -55,7 +55,9 @@ def test_kept_slices_are_never_mixed():
 
 
 def test_slices_are_resampled_when_the_plan_says_so():
-    image, _ = prepare_image(np.zeros((10, 20, 20), np.float32), (2.5, 2.0, 2.0), Grid((5.0, 2.0, 2.0), False, (0, 100), 0, 25))
+    image, _ = prepare_image(
+        np.zeros((10, 20, 20), np.float32), (2.5, 2.0, 2.0), Grid((5.0, 2.0, 2.0), False, (0, 100), 0, 25)
+    )
     assert image.shape == (1, 5, 20, 20)
 
 

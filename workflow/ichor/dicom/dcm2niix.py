@@ -138,7 +138,7 @@ def convert(sources: Sequence[str], slices: int, limits: Limits, work: Path) -> 
         staged.mkdir()
         out.mkdir()
         for number, source in enumerate(sources):
-            (staged / f"{number:05d}.dcm").symlink_to(source)
+            (staged / f"{number:05d}.dcm").symlink_to(Path(source).absolute())
         images = [
             nib.load(path) for path in run_dcm2niix(staged, out, limits) if not CHANGED & set(path.stem.split("_"))
         ]

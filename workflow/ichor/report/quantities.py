@@ -149,7 +149,7 @@ TERMS = (
     Quantity(
         "A center not seen", 2, "",
         "95 % prediction interval of the random-effects model: where the value of one more center is expected. It is "
-        "wider than the interval of the mean, because centers differ; from few centers it is very wide, and rightly.",
+        "wider than the interval of the mean, because centers differ; from two or three centers it is a rough guess.",
     ),
     Quantity(
         "DeLong test", 2, "",

@@ -100,9 +100,7 @@ def draw_individual(age_years: float, rng: np.random.Generator) -> Individual:
     atrophy = float(np.clip((age_years - 58.0) / 25.0 + rng.normal(0, 0.45), -1.2, 1.8))
     size = rng.normal(0.97, 0.02)
     scale = tuple(float(np.clip(size * rng.normal(1.0, 0.02), 0.91, 1.03)) for _ in range(3))
-    calcified = tuple(
-        float(rng.uniform(90, 260)) if rng.random() < p else 0.0 for p in (0.55, 0.55, 0.6)
-    )
+    calcified = tuple(float(rng.uniform(90, 260)) if rng.random() < p else 0.0 for p in (0.55, 0.55, 0.6))
     return Individual(
         scale=scale,
         ventricle_mm=1.0 + 1.4 * atrophy + float(rng.normal(0, 0.3)),

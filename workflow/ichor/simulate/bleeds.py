@@ -122,9 +122,7 @@ def _fields(template: Template, head: Head, plan: BleedPlan, rng: np.random.Gene
     return _Fields(box, part, order.astype(np.float32), envelope.astype(np.float32), texture)
 
 
-def _nested_weights(
-    order: Field, volume_ml: float, voxel_ml: float, softness: float
-) -> tuple[Field, float]:
+def _nested_weights(order: Field, volume_ml: float, voxel_ml: float, softness: float) -> tuple[Field, float]:
     """Return the weights of the first `volume_ml` of the ordered voxels, and the threshold taken.
 
     The edge is soft over `softness` of the order, and takes half of it on either side of the threshold.

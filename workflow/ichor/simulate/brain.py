@@ -80,8 +80,7 @@ def _sheets(grid: Grid, depth_mm: Field) -> tuple[Field, Field]:
     callosum = ellipsoid(grid, (0, 2, 12), (14, 36, 15))
     bent = x + 0.6 * np.sin(y / 17.0)
     above_tent = z - _tentorium_height(grid)
-    falx = np.maximum.reduce(np.broadcast_arrays(np.abs(bent) - 0.5, 8 - callosum, depth_mm - 26,
-                                                 -above_tent - 1))
+    falx = np.maximum.reduce(np.broadcast_arrays(np.abs(bent) - 0.5, 8 - callosum, depth_mm - 26, -above_tent - 1))
     stem = tube(grid, STEM)
     border = y - (0 - 0.55 * (np.abs(x) - 12))
     sheet = np.maximum.reduce(np.broadcast_arrays(np.abs(above_tent) * 0.9 - 0.6, 7 - stem, border))
@@ -100,8 +99,9 @@ def _cisterns(grid: Grid, stem_mm: Field) -> Field:
     prepontine = np.maximum.reduce(np.broadcast_arrays(np.abs(stem_mm - 2.2) - 1.8, -8 - y, z + 14))
     pieces = [star, magna, ambient, quadrigeminal, prepontine]
     for s in (-1, 1):
-        fissure = tube(grid, [(s * 20, 16, -18, 2.0), (s * 40, 16, -10, 2.2), (s * 46, 4, 2, 2.0),
-                              (s * 44, -14, 14, 1.2)])
+        fissure = tube(
+            grid, [(s * 20, 16, -18, 2.0), (s * 40, 16, -10, 2.2), (s * 46, 4, 2, 2.0), (s * 44, -14, 14, 1.2)]
+        )
         opening = tube(grid, [(s * 42, 14, -8, 2.0), (s * 60, 18, -6, 2.6)])
         pieces += [fissure, opening]
         pieces.append(capsule(grid, (s * 45, 4, 2), (s * 62, -2, 4), 1.2))
@@ -123,8 +123,18 @@ def _vessels(grid: Grid) -> Field:
     """Signed distance to the circle of Willis and the dural sinuses, mm."""
     pieces = [capsule(grid, (0, 3, -40), (0, 4, -16), 1.8)]
     for s in (-1, 1):
-        pieces.append(tube(grid, [(s * 12, 10, -34, 2.4), (s * 10, 12, -17, 2.2), (s * 26, 14, -16, 1.6),
-                                  (s * 44, 12, -6, 1.4), (s * 48, -8, 10, 1.2)]))
+        pieces.append(
+            tube(
+                grid,
+                [
+                    (s * 12, 10, -34, 2.4),
+                    (s * 10, 12, -17, 2.2),
+                    (s * 26, 14, -16, 1.6),
+                    (s * 44, 12, -6, 1.4),
+                    (s * 48, -8, 10, 1.2),
+                ],
+            )
+        )
         pieces.append(tube(grid, [(s * 10, 12, -17, 1.6), (s * 1.5, 26, -12, 1.3), (s * 1.5, 40, 14, 1.2)]))
         pieces.append(tube(grid, [(0, 4, -17, 1.4), (s * 15, -12, -8, 1.3), (s * 16, -40, -2, 1.1)]))
         pieces.append(tube(grid, [(0, -83, -8, 3.4), (s * 40, -68, -18, 3.2), (s * 54, -40, -26, 3.0)]))

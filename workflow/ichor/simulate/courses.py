@@ -43,16 +43,20 @@ def _course(row: dict, rng: np.random.Generator) -> pd.DataFrame:
     count, trend = len(day), -np.clip(row["latent"] - 0.5, -4, 5)
     progress = np.sqrt(day / 14.0)
     remaining = np.exp(-day / (4.0 if operated else 12.0))
+
+    def around(level: object, spread: float, low: float, high: float, decimals: int = 0) -> np.ndarray:
+        return np.clip(level + rng.normal(0, spread, count), low, high).round(decimals)
+
     values = {
-        "gcs": np.clip(row["gcs"] + (1.1 * trend + 0.5) * progress + rng.normal(0, 0.7, count), 3, 15).round(),
-        "nihss": np.clip(row["nihss"] - 2.6 * trend * progress + rng.normal(0, 1.5, count), 0, 42).round(),
-        "systolic_mmhg": (138 + (row["systolic_mmhg"] - 138) * np.exp(-day) + rng.normal(0, 10, count)).round(),
-        "heart_rate_bpm": np.clip(row["heart_rate_bpm"] - 1.5 * trend * progress + rng.normal(0, 7, count), 40, 170).round(),
-        "temperature_c": (36.9 - 0.12 * trend * np.sin(np.pi * progress) + rng.normal(0, 0.3, count)).round(1),
-        "volume_ml": np.clip(row["followup_iph_ml"] * remaining * rng.lognormal(0, 0.08, count), 0, None).round(1),
-        "white_cells_1e9_l": np.clip(9.5 - 0.5 * trend * (0.4 + progress) + rng.normal(0, 1.6, count), 2, 40).round(1),
-        "glucose_mmol_l": np.clip(row["glucose_mmol_l"] - 0.25 * trend * progress + rng.normal(0, 0.8, count), 2.5, 30).round(1),
-        "sodium_mmol_l": (139 - 0.5 * trend * progress + rng.normal(0, 2.5, count)).round(),
+        "gcs": around(row["gcs"] + (1.1 * trend + 0.5) * progress, 0.7, 3, 15),
+        "nihss": around(row["nihss"] - 2.6 * trend * progress, 1.5, 0, 42),
+        "systolic_mmhg": around(138 + (row["systolic_mmhg"] - 138) * np.exp(-day), 10, 60, 260),
+        "heart_rate_bpm": around(row["heart_rate_bpm"] - 1.5 * trend * progress, 7, 40, 170),
+        "temperature_c": around(36.9 - 0.12 * trend * np.sin(np.pi * progress), 0.3, 34.0, 41.5, 1),
+        "volume_ml": (row["followup_iph_ml"] * remaining * rng.lognormal(0, 0.08, count)).round(1),
+        "white_cells_1e9_l": around(9.5 - 0.5 * trend * (0.4 + progress), 1.6, 2, 40, 1),
+        "glucose_mmol_l": around(row["glucose_mmol_l"] - 0.25 * trend * progress, 0.8, 2.5, 30, 1),
+        "sodium_mmol_l": around(139 - 0.5 * trend * progress, 2.5, 115, 165),
     }
     drained = [int(operated and d < 5.0) for d in day]
     frame = pd.DataFrame({"step": [name for name, _ in steps], "day": day, **values, "drain": drained})

@@ -131,6 +131,7 @@ def _add_pixel_module(ds: Dataset, rows: int, columns: int, encoding: Encoding) 
     ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, encoding.bits_stored, encoding.bits_stored - 1
     ds.PixelRepresentation = int(encoding.signed)
     ds.WindowCenter, ds.WindowWidth = 40, 80
+    ds.file_meta = _file_meta()
     ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = encoding.intercept, encoding.slope, "HU"
     if encoding.padding_hu is not None:
         stored = round((encoding.padding_hu - encoding.intercept) / encoding.slope)
@@ -143,13 +144,6 @@ def stored_values(volume_hu: NDArray, encoding: Encoding) -> NDArray:
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if encoding.signed else (0, 2**bits - 1)
     stored = np.rint((volume_hu - encoding.intercept) / encoding.slope)
     return np.clip(stored, low, high).astype("<i2" if encoding.signed else "<u2")
-
-
-def _placement(affine: NDArray) -> tuple[NDArray, NDArray, NDArray, list[str]]:
-    """Return pixel steps (row, column), slice step and orientation strings of a voxel-to-LPS affine."""
-    along_row, along_column, between = affine[:3, 0], affine[:3, 1], affine[:3, 2]
-    cosines = [along_row / np.linalg.norm(along_row), along_column / np.linalg.norm(along_column)]
-    return along_row, along_column, between, [f"{v:.8f}"[:16] for c in cosines for v in c]
 
 
 def _reoriented(volume: NDArray, affine: NDArray) -> tuple[NDArray, NDArray]:
@@ -172,14 +166,14 @@ def write_ct_series(
     reorient: bool = True,
     slices: list[int] | None = None,
 ) -> list[Path]:
-    """Write a volume as one DICOM CT series, one file a slice.
+    """Write a volume as one DICOM CT series, one file a slice, and return the files in slice order.
 
     Parameters
     ----------
     volume_hu
         HU, (i, j, k) as in NIfTI, slices along the last axis.
     affine
-        Voxel to world RAS+ in mm, (4, 4); a sheared one (gantry tilt) is written as it is.
+        Voxel to world RAS+ in mm, (4, 4); a sheared one (gantry tilt) is written as it is (PS3.3 C.7.6.2).
     folder
         Where the files go; made when it does not exist.
     exam, series, encoding
@@ -188,41 +182,37 @@ def write_ct_series(
         Flip and swap the axes to the usual axial order (left, posterior, superior) first.
     slices
         Write only these slices (of the reoriented volume), with the instance numbers of the full series.
-
-    Returns
-    -------
-    list of Path
-        The files, in slice order.
-
-    Notes
-    -----
-    DICOM PS3.3 C.7.6.2 (Image Plane Module) defines position and orientation; the world is LPS there.
     """
     series, encoding = series or Series(), encoding or Encoding()
-    affine = np.asarray(affine, float)
     if reorient:
         volume_hu, affine = _reoriented(volume_hu, affine)
-    affine = RAS_TO_LPS @ affine
-    along_row, along_column, between, orientation = _placement(affine)
+    affine = RAS_TO_LPS @ np.asarray(affine, float)
     stored = np.ascontiguousarray(stored_values(volume_hu, encoding).transpose(2, 1, 0))
     ds = _common(exam, series, encoding)
-    normal = np.cross(along_row, along_column)
-    normal /= np.linalg.norm(normal)
-    step_mm = abs(float(between @ normal))
-    ds.SliceThickness = f"{series.thickness_mm or step_mm:.5f}".rstrip("0").rstrip(".")
-    if series.state_spacing:
-        ds.SpacingBetweenSlices = f"{step_mm:.5f}".rstrip("0").rstrip(".")
-    ds.PixelSpacing = [f"{np.linalg.norm(v):.6f}" for v in (along_column, along_row)]
-    ds.ReconstructionDiameter = f"{np.linalg.norm(along_row) * stored.shape[2]:.3f}"
-    ds.ImageOrientationPatient = orientation
+    _add_plane_module(ds, affine, stored.shape, series)
     _add_pixel_module(ds, stored.shape[1], stored.shape[2], encoding)
-    ds.file_meta = _file_meta()
     folder.mkdir(parents=True, exist_ok=True)
-    origin = affine[:3, 3]
     chosen = range(len(stored)) if slices is None else slices
-    return [
-        _write_slice(ds, stored[k], k, origin + k * between, folder, exam, series, encoding) for k in chosen
-    ]
+    places = {k: affine[:3, 3] + k * affine[:3, 2] for k in chosen}
+    return [_write_slice(ds, stored[k], k, at, folder, exam, series, encoding) for k, at in places.items()]
+
+
+def _add_plane_module(ds: Dataset, affine: NDArray, shape: tuple[int, int, int], series: Series) -> None:
+    """Add pixel size, slice thickness and orientation from a voxel-to-LPS affine; shape is (slice, row, column)."""
+    along_row, along_column, between = affine[:3, 0], affine[:3, 1], affine[:3, 2]
+    row_mm, column_mm = np.linalg.norm(along_row), np.linalg.norm(along_column)
+    cosines = np.concatenate([along_row / row_mm, along_column / column_mm])
+    step_mm = abs(float(between @ np.cross(cosines[:3], cosines[3:])))
+    ds.SliceThickness = _short(series.thickness_mm or step_mm)
+    if series.state_spacing:
+        ds.SpacingBetweenSlices = _short(step_mm)
+    ds.PixelSpacing = [f"{column_mm:.6f}", f"{row_mm:.6f}"]
+    ds.ReconstructionDiameter = f"{row_mm * shape[2]:.3f}"
+    ds.ImageOrientationPatient = [f"{v:.8f}" for v in cosines]
+
+
+def _short(value: float) -> str:
+    return f"{value:.5f}".rstrip("0").rstrip(".")
 
 
 def _file_meta() -> FileMetaDataset:

@@ -92,9 +92,7 @@ def write_patient(
 def plan_bleed(row: dict, scale: tuple[float, float, float], rng: np.random.Generator) -> BleedPlan:
     """Return the plan of the bleed in the template's space, where a smaller head's volumes are larger."""
     size = float(np.prod(scale))
-    pairs = {
-        name: (row[name] / size, row[f"followup_{name}"] / size) for name in ("iph_ml", "ivh_ml", "edema_ml")
-    }
+    pairs = {name: (row[name] / size, row[f"followup_{name}"] / size) for name in ("iph_ml", "ivh_ml", "edema_ml")}
     return BleedPlan(
         center_mm=draw_center(row["location"], max(pairs["iph_ml"]), rng),
         heterogeneity=row["heterogeneity"],
@@ -227,5 +225,3 @@ def odd_patients(count: int, defects: tuple[str, ...], rng: np.random.Generator)
         places = rng.choice(count, len(defects), replace=False)
         odd[places] = list(defects)
     return odd
-
-

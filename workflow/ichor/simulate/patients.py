@@ -171,7 +171,8 @@ def _draw_admission(rows: pd.DataFrame, rng: np.random.Generator) -> None:
     rows["gcs"] = 3 + np.searchsorted(GCS_SHARES, 1 - rank).clip(0, 12)
     rows["nihss"] = np.clip(13 + 6.5 * severity + rng.normal(0, 2.5, count), 0, 42).round()
     rows["systolic_mmhg"] = np.clip(rng.normal(171 + 3 * severity, 25.5), 90, 270).round()
-    rows["diastolic_mmhg"] = np.clip(99 + 0.35 * (rows["systolic_mmhg"] - 172) + rng.normal(0, 13, count), 45, 160).round()
+    diastolic = 99 + 0.35 * (rows["systolic_mmhg"] - 172) + rng.normal(0, 13, count)
+    rows["diastolic_mmhg"] = np.clip(diastolic, 45, 160).round()
     rows["glucose_mmol_l"] = np.clip(7.0 * np.exp(rng.normal(0, 0.24, count)) + 3 * rows["diabetes"], 3, 30).round(1)
     rows["heart_rate_bpm"] = np.clip(rng.normal(82, 14, count), 42, 160).round()
 
@@ -245,9 +246,7 @@ def _draw_treatment(rows: pd.DataFrame, rng: np.random.Generator) -> None:
     """Draw the treatment (61 % conservative, 6 % craniotomy, 33 % minimally invasive) from volume and GCS."""
     count = len(rows)
     push = 1.1 * np.log(rows["iph_ml"] / 22.0) - 0.10 * (rows["gcs"] - 12) + rng.logistic(0, 0.7, count)
-    rows["treatment"] = np.where(
-        push > 2.75, "craniotomy", np.where(push > 0.45, "minimally_invasive", "conservative")
-    )
+    rows["treatment"] = np.where(push > 2.75, "craniotomy", np.where(push > 0.45, "minimally_invasive", "conservative"))
     early = rng.random(count) < 0.04
     wait = np.where(early, -rng.uniform(0.5, 4.0, count), rng.uniform(0.5, 20.0, count))
     surgery = np.maximum(rows["onset_to_followup_ct_h"] + wait, rows["onset_to_ct_h"] + 1.0).round(1)

@@ -175,9 +175,7 @@ def _written(value: object, name: str, layout: TableFormat) -> str:
 def write_records(rows: pd.DataFrame, center: str, path: Path) -> None:
     """Write the clinical table of a center; `rows` holds `patient` and our variables in our units, NaN = missing."""
     layout = FORMATS[center]
-    table = {
-        header: [_written(value, name, layout) for value in rows[name]] for name, header in layout.headers.items()
-    }
+    table = {header: [_written(value, name, layout) for value in rows[name]] for name, header in layout.headers.items()}
     table |= {header: [value] * len(rows) for header, value in layout.unmapped.items()}
     text = pd.DataFrame(table).to_csv(index=False, sep=layout.delimiter, lineterminator="\n")
     path.write_bytes(text.encode(layout.encoding))

@@ -12,7 +12,7 @@ SITES = {
     "lobar": ("the frontal lobe", "the parietal lobe", "the temporal lobe"),
     "infratentorial": ("the cerebellar hemisphere", "the pons"),
 }
-WORD_LOGIT, BASE_LOGIT, GROWTH_LOGIT = 1.1, -1.35, 1.3  # our choice; 38 % deteriorate in Sun 2026
+WORD_LOGIT, BASE_LOGIT, GROWTH_LOGIT = 1.1, -1.85, 1.3  # our choice; 38 % deteriorate in Sun 2026
 
 
 def draw_reports(rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

@@ -148,9 +148,7 @@ def _to_index(template: Template, scale: tuple[float, float, float], pose: Pose)
 
 def _sampling(to_index: NDArray, affine: NDArray, parts: int) -> NDArray:
     """Return the (sub-slice, row, column) to template index (z, y, x) affine for `parts` sub-slices a slice."""
-    voxel = affine @ np.array(
-        [[0, 0, 1, 0], [0, 1, 0, 0], [1 / parts, 0, 0, (1 - parts) / (2 * parts)], [0, 0, 0, 1]]
-    )
+    voxel = affine @ np.array([[0, 0, 1, 0], [0, 1, 0, 0], [1 / parts, 0, 0, (1 - parts) / (2 * parts)], [0, 0, 0, 1]])
     return to_index @ voxel
 
 

@@ -38,9 +38,7 @@ class Grid:
     def axes(self) -> tuple[Field, Field, Field]:
         """Open coordinate arrays x (1, 1, nx), y (1, ny, 1), z (nz, 1, 1), mm."""
         count = self.shape[::-1]
-        x, y, z = (
-            (self.low_mm[i] + self.spacing_mm[i] * np.arange(count[i])).astype(np.float32) for i in range(3)
-        )
+        x, y, z = ((self.low_mm[i] + self.spacing_mm[i] * np.arange(count[i])).astype(np.float32) for i in range(3))
         return x[None, None, :], y[None, :, None], z[:, None, None]
 
     @property
@@ -104,9 +102,7 @@ def capsule(
 
 def tube(grid: Grid, points: list[tuple[float, float, float, float]]) -> Field:
     """Return the signed distance to a chain of capsules through (x, y, z, radius) points, mm."""
-    pieces = [
-        capsule(grid, a[:3], b[:3], a[3], b[3]) for a, b in zip(points[:-1], points[1:], strict=True)
-    ]
+    pieces = [capsule(grid, a[:3], b[:3], a[3], b[3]) for a, b in zip(points[:-1], points[1:], strict=True)]
     return np.minimum.reduce(pieces)
 
 

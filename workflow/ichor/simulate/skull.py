@@ -77,8 +77,9 @@ def _air_cells(grid: Grid, rng: np.random.Generator) -> Field:
         mastoid = ramp(ellipsoid(grid, (side * 55, -26, -44), (9, 13, 15)), 2.0) * cells
         air = np.maximum(air, mastoid)
         air = np.maximum(air, ramp(capsule(grid, (side * 50, -8, -42), (side * 78, -8, -43), 3.2), 2.0))
-    ethmoid = ramp(np.maximum.reduce(np.broadcast_arrays(np.abs(x) - 12, np.abs(y - 52) - 24,
-                                                         np.abs(z + 36) - 12)), 2.0)
+    ethmoid = ramp(
+        np.maximum.reduce(np.broadcast_arrays(np.abs(x) - 12, np.abs(y - 52) - 24, np.abs(z + 36) - 12)), 2.0
+    )
     nose = ramp(ellipsoid(grid, (0, 62, -70), (13, 38, 20)), 2.0)
     air = np.maximum(air, np.maximum(ethmoid, nose) * cells)
     return np.maximum(air, ramp(ellipsoid(grid, (0, 14, -84), (12, 8, 16)), 2.0))
