@@ -2,7 +2,6 @@
 
 import pandas as pd
 import pytest
-
 from tests.snakemake_run import snakemake
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.snakemake_run import REPOSITORY, environment, snakemake, snakemake_command
 
 from ichor import tables
-from tests.snakemake_run import REPOSITORY, environment, snakemake, snakemake_command
 
 SMALL = {
     "study": {"name": "small", "title": "Small simulated cohort"},

@@ -26,7 +26,8 @@ def test_the_lock_of_a_living_run_stays(study):
 
 
 def test_the_lock_of_a_killed_run_goes(study):
-    child = subprocess.Popen([sys.executable, "-c", "from ichor import run_lock; run_lock.remember_owner(); import time; time.sleep(60)"],
+    code = "from ichor import run_lock; run_lock.remember_owner(); import time; time.sleep(60)"
+    child = subprocess.Popen([sys.executable, "-c", code],
                              env={"PYTHONPATH": str(run_lock.Path(run_lock.__file__).parents[1])})  # fmt: skip
     while not run_lock.OWNER.is_file():
         time.sleep(0.05)

@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.snakemake_run import REPOSITORY, environment, snakemake
 
 CENTERS = "center\trole\tdicom\tnifti\timage_pattern\tmasks\tmask_pattern\tmask_labels\ttable\n"
-NIFTI = "{name}\t{role}\t\t{name}\t{{patient}}_{{time_point}}.nii.gz\t{name}\t{{patient}}_{{time_point}}_mask.nii.gz\t1=iph\t"
+NIFTI = (
+    "{name}\t{role}\t\t{name}\t{{patient}}_{{time_point}}.nii.gz\t{name}\t{{patient}}_{{time_point}}_m.nii.gz\t1=iph\t"
+)
 
 
 def own_study(directory: Path, **roles: str) -> dict:

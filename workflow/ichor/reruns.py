@@ -12,15 +12,17 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent
 
 
-def code_digest(script: str | Path, extra_modules: tuple[str, ...] = ()) -> str:
+def code_digest(script: str | Path, modules: tuple[str, ...] = (), files: tuple[Path, ...] = ()) -> str:
     """Digest of a script and all ``ichor`` modules that it reaches by imports.
 
     Parameters
     ----------
     script : path
         The rule's script.
-    extra_modules : tuple of str
+    modules : tuple of str
         Modules that are imported by a name only known at run time, for example ``("ichor.models.vit",)``.
+    files : tuple of Path
+        Other files that the script reads as part of the program, for example a page template; every byte counts.
 
     Returns
     -------
@@ -28,7 +30,7 @@ def code_digest(script: str | Path, extra_modules: tuple[str, ...] = ()) -> str:
         12 hexadecimal digits.
     """
     seen: dict[str, str] = {}
-    waiting = sorted(_imports(Path(script)) | set(extra_modules))
+    waiting = sorted(_imports(Path(script)) | set(modules))
     while waiting:
         module = waiting.pop()
         path = _source(module)
@@ -37,6 +39,7 @@ def code_digest(script: str | Path, extra_modules: tuple[str, ...] = ()) -> str:
         seen[module] = _meaning(path)
         waiting.extend(_imports(path) - set(seen))
     text = _meaning(Path(script)) + "".join(f"{name}:{seen[name]};" for name in sorted(seen))
+    text += "".join(hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in sorted(files))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 

@@ -66,9 +66,10 @@ def center_value(name):
     return lambda wildcards: CENTERS.loc[wildcards.center, name]
 
 
-def code_of(script, *modules):
-    """Digest of a script and of every library module that it imports, so that an edit reruns what uses it."""
-    return code_digest(WORKFLOW / "scripts" / f"{script}.py", modules)
+def code_of(script, *modules, files=""):
+    """Digest of a script, of every library module that it imports and of `files`, so that an edit reruns what uses them."""
+    found = tuple(path for path in WORKFLOW.glob(files) if path.is_file()) if files else ()
+    return code_digest(WORKFLOW / "scripts" / f"{script}.py", modules, found)
 
 
 def predictions_of(task):

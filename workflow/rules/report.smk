@@ -100,6 +100,6 @@ rule write_report:
         models=MODELS,
         growth_ml=12.5 if config["cohort"]["expansion"]["definition"] == "absolute_12.5" else 6.0,
         auc_alarm=config["evaluation"]["auc_alarm"],
-        code=code_of("write_report"),
+        code=code_of("write_report", files="ichor/report/template/*"),
     script:
         "../scripts/write_report.py"

@@ -15,7 +15,8 @@ if __name__ == "__main__":
     log_to(snakemake.log[0])
     patients = tables.read("patients", snakemake.input.patients)
     cohorts = {
-        name: tables.read("cohort", path) for name, path in zip(snakemake.params.splits, snakemake.input.cohorts)
+        name: tables.read("cohort", path)
+        for name, path in zip(snakemake.params.splits, snakemake.input.cohorts, strict=True)
     }
     flow = cohort_flow(
         tables.read("status", snakemake.input.status),

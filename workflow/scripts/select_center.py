@@ -2,9 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-
 from ichor import tables
-
 from ichor.dicom.score import SelectionRules
 from ichor.dicom.select import select_series
 from ichor.logs import log_to

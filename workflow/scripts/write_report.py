@@ -34,14 +34,15 @@ if __name__ == "__main__":
     parts = {name: Path(snakemake.input[name]) for name in NAMED}
     parts["cohort"] = [Path(path) for path in snakemake.input.cohorts]
     masks, scans = tables.read("masks", snakemake.input.masks), tables.read("scans", snakemake.input.scans)
+    cases = choose(masks, scans, params.splits[0])
     write_page(
         Path(snakemake.output.page),
         study=params.study,
         tables=parts,
         provenance=json.loads(Path(snakemake.input.provenance).read_text()),
         models=params.models,
-        cases=choose(masks, scans, params.splits[0]),
+        cases=cases,
         growth_ml=params.growth_ml,
         auc_alarm=params.auc_alarm,
     )
-    write_figures(Path(snakemake.output.figures), parts, study=params.study, models=params.models)
+    write_figures(Path(snakemake.output.figures), parts, study=params.study, models=params.models, cases=cases)

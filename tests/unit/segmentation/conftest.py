@@ -15,7 +15,7 @@ PLAN = {
     "window_hu": [0.0, 100.0],
     "patch_size": [32, 32, 8],
     "batch_size": 2,
-    "features_per_stage": [4, 8],
+    "features_per_stage": [8, 8],
     "convs_per_stage": 1,
 }
 BUDGET = {"epochs": 4, "iterations_per_epoch": 2, "initial_lr": 0.01, "optimizer": "adamw", "validation_iterations": 1}

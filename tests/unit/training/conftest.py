@@ -63,13 +63,14 @@ def phantoms(tmp_path_factory):
 
 SMALL_VIT = {
     "kind": "vit",
+    "form": "volume",
     "patch": [8, 8, 4],
     "dim": 32,
     "depth": 2,
     "heads": 2,
     "dropout": 0.1,
     "input": {"size_mm": [80, 80, 64], "spacing_mm": [5, 5, 8], "windows_hu": [[0, 100]]},
-    "training": {"epochs": 6, "batch_size": 8, "checkpoint_every_epochs": 2},
+    "training": {"epochs": 6, "batch_size": 8, "checkpoint_every_epochs": 2, "keep": "best", "seeds": 1},
 }
 
 

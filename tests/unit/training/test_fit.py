@@ -42,8 +42,7 @@ def test_fit_predicts_every_row_in_schema_and_learns(phantoms, tmp_path, small_v
 def test_densenet_learns_outcome_from_the_whole_head(phantoms, tmp_path):
     spec = {
         "kind": "densenet",
-        "norm": "layer",
-        "input": {"size_mm": [160, 192, 96], "spacing_mm": [5, 5, 3]},
+        "input": {"size_mm": [160, 192, 96], "spacing_mm": [5, 5, 3], "windows_hu": [[40, 80]], "mask_labels": []},
         "training": {"epochs": 8, "batch_size": 4, "learning_rate": 5e-3},
     }
     predictions, _ = fit(phantoms, tmp_path, spec, target="poor_outcome", task="outcome")

@@ -22,9 +22,10 @@ SPEC = {
         "size_mm": [160.0, 192.0, 160.0],
         "spacing_mm": [4.0, 4.0, 5.0],
         "windows_hu": [[0.0, 100.0]],
-        "mask_labels": [],
+        "mask_labels": ["iph", "ivh"],
     },
-    "training": {"class_weights": "none"},
+    # with some dozens of tune rows the best epoch is chance, so the last one is taken
+    "training": {"epochs": 20, "batch_size": 8, "learning_rate": 0.002, "keep": "last"},
 }
 
 _MINIMUM_VOXELS = 32

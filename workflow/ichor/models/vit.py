@@ -17,17 +17,25 @@ from timm.models.vision_transformer import VisionTransformer  # noqa: E402
 
 FAMILY = "network"
 SPEC = {
-    "form": "volume",  # volume = 3D patches; slices = slices as channels; tokens = a vector per slice, then attention
+    "form": "slices",  # slices = slices as channels; volume = 3D patches; tokens = a vector per slice, then attention
     "stem": "conv",  # conv = strided convolutions down to the patch size (Xiao et al., NeurIPS 2021), or linear
     "patch": [8, 8, 4],  # voxels per patch along x, y, z; z counts in form volume only
     "architecture": "",  # name of a timm ViT, for example vit_small_patch16_224; empty = the four numbers below
-    "dim": 96,  # width of a token
-    "depth": 4,  # transformer blocks
+    "dim": 64,  # width of a token
+    "depth": 3,  # transformer blocks
     "heads": 4,
     "mlp_ratio": 2.0,
     "dropout": 0.1,  # on tokens, in the blocks and before the head
     "drop_path": 0.0,  # stochastic depth
-    "input": {"view": "crop", "windows_hu": [[0.0, 100.0]], "mask_labels": ["iph"]},
+    "input": {
+        "view": "crop",
+        "size_mm": [64.0, 64.0, 60.0],
+        "spacing_mm": [2.0, 2.0, 5.0],
+        "windows_hu": [[30.0, 80.0]],  # brain to dense clot: hypodensities inside a bleed fill half of it
+        "mask_labels": ["iph"],
+    },
+    # with some dozens of tune rows the best epoch is chance, so the last one is taken
+    "training": {"epochs": 30, "batch_size": 8, "keep": "last", "seeds": 3},
 }
 
 

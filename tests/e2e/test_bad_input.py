@@ -1,0 +1,171 @@
+"""One study with everything wrong that hospitals send: each has its code, and the rest of the run is unharmed."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from tests.snakemake_run import REPOSITORY, snakemake
+
+from ichor import tables
+from ichor.pseudonyms import pseudonym, read_or_make_key
+from ichor.simulate.center import simulate_center
+
+TINY = {
+    "validation": {"schemes": ["external"]},
+    "segmentation": {"budget": {"epochs": 1, "iterations_per_epoch": 2}},
+    "models": {
+        "expansion": {"vit": {"training": {"epochs": 1, "seeds": 1}}},
+        "outcome": {"densenet": {"training": {"epochs": 1, "seeds": 1}}},
+    },
+    "evaluation": {"bootstrap": 20},
+}
+SHEET = ["center", "role", "dicom", "nifti", "image_pattern", "masks", "mask_pattern", "mask_labels", "table"]
+# our center, its role, the simulated center it is made from
+MADE_OF = {
+    "good": ("development", "aurora"),
+    "messy": ("development", "boreal"),
+    "empty": ("development", "cedar"),
+    "tableless": ("external", "delta"),
+    "oneclass": ("external", "estuary"),
+}
+
+
+def read_text_table(path: Path, **options) -> pd.DataFrame:
+    return pd.read_csv(path, dtype=str, keep_default_na=False, **options)
+
+
+def messy_table(folder: Path) -> None:
+    """An unknown code, an impossible age, a patient without scan; one row taken out."""
+    table = read_text_table(folder / "records.csv", sep=";")
+    have_scans = {path.name for path in (folder / "dicom").iterdir()}
+    scanned = [number for number, name in enumerate(table["PatientNo"]) if name in have_scans]
+    table.loc[scanned[0], "Sex"] = "third"
+    table.loc[scanned[1], "Age"] = "430"
+    lost = table.loc[scanned[2]].copy()
+    table = table.drop(index=scanned[2])
+    table = pd.concat([table, lost.to_frame().T.assign(PatientNo="B-9999-X")], ignore_index=True)
+    table.to_csv(folder / "records.csv", sep=";", index=False)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Path:
+    directory = tmp_path_factory.mktemp("bad-input")
+    for center, (_, source) in MADE_OF.items():
+        simulate_center(source, directory / center, patients=8, seed=5, matrix=64)
+    messy_table(directory / "messy")
+    shutil.rmtree(directory / "empty/dicom")
+    (directory / "empty/dicom").mkdir()
+    good = read_text_table(directory / "good/records.csv")
+    times = pd.to_numeric(good["onset_to_followup_ct_h"], errors="coerce")
+    row = times.first_valid_index()
+    good.loc[row, "onset_to_followup_ct_h"] = str(float(good.loc[row, "onset_to_ct_h"]) - 0.5)
+    good.to_csv(directory / "good/records.csv", index=False)
+    oneclass = read_text_table(directory / "oneclass/records.csv", encoding="utf-8-sig")
+    oneclass.assign(**{"GOS at discharge": "2"}).to_csv(directory / "oneclass/records.csv", index=False)
+    write_sheets(directory)
+    done = snakemake(directory, config=TINY | {"centers": "centers.tsv", "columns": "columns.tsv"})
+    (directory / "run.log").write_text(done.stdout + done.stderr)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    return directory
+
+
+def write_sheets(directory: Path) -> None:
+    rows = []
+    for center, (role, source) in MADE_OF.items():
+        masks = source != "estuary"
+        rows.append(
+            dict(
+                center=center,
+                role=role,
+                dicom=f"{center}/dicom",
+                masks=f"{center}/masks" if masks else "",
+                mask_pattern="{patient}_{time_point}.nii.gz" if masks else "",
+                mask_labels="1=iph;2=ivh;3=edema" if masks else "",
+                table="" if center == "tableless" else f"{center}/records.csv",
+            )
+        )
+    pd.DataFrame(rows, columns=SHEET).to_csv(directory / "centers.tsv", sep="\t", index=False)
+    columns = read_text_table(REPOSITORY / "config/columns.tsv", sep="\t")
+    names = {source: center for center, (_, source) in MADE_OF.items()}
+    columns["center"] = columns["center"].map(names)
+    columns[columns["center"] != "tableless"].to_csv(directory / "columns.tsv", sep="\t", index=False)
+
+
+def codes(study: Path, center: str) -> set[str]:
+    status = tables.read("status", study / "results/status.tsv")
+    return set(status[status["center"] == center]["reason"].dropna())
+
+
+@pytest.mark.parametrize(
+    ("center", "code"),
+    [
+        ("empty", "empty_folder"),
+        ("empty", "no_scan"),
+        ("tableless", "no_table"),
+        ("tableless", "no_record"),
+        ("messy", "unknown_code"),
+        ("messy", "out_of_range"),
+        ("messy", "no_scan"),
+        ("messy", "no_record"),
+        ("good", "followup_before_baseline"),
+    ],
+)
+def test_each_defect_has_its_code(study, center, code):
+    assert code in codes(study, center)
+
+
+def test_an_impossible_value_is_emptied_and_told_and_the_rest_of_the_row_stays(study):
+    status = tables.read("status", study / "results/status.tsv")
+    told = status[status["reason"] == "out_of_range"].iloc[0]
+    assert "430" in told["detail"] and "age_years" in told["detail"]
+    patient = tables.read("patients", study / "results/patients.tsv").set_index("patient").loc[told["subject"]]
+    assert pd.isna(patient["age_years"]) and patient["gcs"] >= 3
+
+
+def test_a_center_without_table_still_gets_masks_and_one_without_files_stays_in_sight(study):
+    masks = tables.read("masks", study / "results/masks.tsv")
+    assert "tableless" in set(masks["center"]) and "empty" not in set(masks["center"])
+    flow = pd.read_csv(study / "results/cohort/flow.tsv", sep="\t")
+    assert {"empty", "tableless"} <= set(flow["center"])
+
+
+def test_a_center_with_one_class_has_no_auc_but_a_reason_and_others_have_theirs(study):
+    metrics = tables.read("metrics", study / "results/evaluation/metrics.tsv")
+    outcome = metrics[(metrics["target"] == "poor_outcome") & (metrics["quantity"] == "auc")]
+    alone = outcome[outcome["center"] == "oneclass"]
+    assert len(alone) and alone["estimate"].isna().all() and set(alone["reason"]) == {"one_class"}
+    brier = metrics[
+        (metrics["target"] == "poor_outcome") & (metrics["quantity"] == "brier") & (metrics["center"] == "oneclass")
+    ]
+    assert brier["estimate"].notna().all() and len(brier)
+
+
+def test_the_report_is_made_all_the_same(study):
+    page = (study / "results/report/index.html").read_text()
+    for words in ("empty_folder", "no_table", "one_class"):
+        assert words in page or words.replace("_", " ") in page
+
+
+def test_two_patients_with_one_scan_stop_the_run_and_are_named_or_are_set_aside(study, tmp_path):
+    scans = tables.read("scans", study / "results/scans.tsv")
+    images = [study / image for image in scans[scans["time_point"] == "baseline"]["image"].head(3)]
+    (tmp_path / "scans").mkdir()
+    for name, image in (("A1", images[0]), ("A2", images[0]), ("A3", images[1]), ("A4", images[2])):
+        shutil.copy(image, tmp_path / "scans" / f"{name}.nii.gz")
+    row = dict(center="files", role="development", nifti="scans", image_pattern="{patient}.nii.gz")
+    pd.DataFrame([row], columns=SHEET).to_csv(tmp_path / "centers.tsv", sep="\t", index=False)
+    config = {"centers": "centers.tsv", "columns": None, "validation": {"schemes": ["cv"], "folds": 2}}
+
+    done = snakemake(tmp_path, "results/scans.tsv", config=config)
+    message = done.stdout + done.stderr
+    assert done.returncode == 1 and "set_aside" in message, message[-3000:]
+    key = read_or_make_key(tmp_path / "work/pseudonym.key")
+    first, second = (pseudonym(key, "files", name) for name in ("A1", "A2"))
+    assert first in message and second in message
+
+    done = snakemake(tmp_path, "results/scans.tsv", config=config | {"ingest": {"duplicates": "set_aside"}})
+    assert done.returncode == 0, done.stderr[-3000:]
+    status = tables.read("status", tmp_path / "results/ingest/status.tsv")
+    assert set(status[status["reason"] == "two_patients_one_scan"]["subject"]) == {first, second}
+    assert not {first, second} & set(tables.read("scans", tmp_path / "results/scans.tsv")["patient"])
