@@ -52,7 +52,8 @@ def messy_table(folder: Path) -> None:
 def study(tmp_path_factory) -> Path:
     directory = tmp_path_factory.mktemp("bad-input")
     for center, (_, source) in MADE_OF.items():
-        simulate_center(source, directory / center, patients=8, seed=5, matrix=64)
+        patients = 16 if center in ("good", "messy") else 8
+        simulate_center(source, directory / center, patients=patients, seed=5, matrix=64)
     messy_table(directory / "messy")
     shutil.rmtree(directory / "empty/dicom")
     (directory / "empty/dicom").mkdir()
@@ -143,8 +144,8 @@ def test_a_center_with_one_class_has_no_auc_but_a_reason_and_others_have_theirs(
 
 def test_the_report_is_made_all_the_same(study):
     page = (study / "results/report/index.html").read_text()
-    for words in ("empty_folder", "no_table", "one_class"):
-        assert words in page or words.replace("_", " ") in page
+    for words in ("empty_folder", "no_table", "same outcome"):
+        assert words in page
 
 
 def test_two_patients_with_one_scan_stop_the_run_and_are_named_or_are_set_aside(study, tmp_path):

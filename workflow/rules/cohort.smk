@@ -46,7 +46,7 @@ rule assemble_cohort:
         patients="results/patients.tsv",
         scans="results/scans.tsv",
         splits="results/splits.tsv",
-        masks=expand("results/masks/{{split}}/{center}/{shard}.tsv", center=CENTERS.index, shard=SHARDS),
+        masks=lambda wildcards: masks_of(wildcards.split),
     output:
         cohort="results/cohort/{split}.tsv",
         status="results/cohort/{split}_status.tsv",

@@ -125,3 +125,9 @@ def provenance_inputs(wildcards):
 def segmentation_work(wildcards):
     """Folder of a split's nnU-Net: preprocessed scans and checkpoints."""
     return f"work/segmentation/{wildcards.split}"
+
+
+def masks_of(split, name="{shard}.tsv"):
+    """Mask tables of a split's centers: external centers take part in the split `external` only."""
+    inside = CENTERS if split == "external" else CENTERS[CENTERS["role"] == "development"]
+    return expand(f"results/masks/{split}/{{center}}/{name}", center=inside.index, shard=SHARDS)

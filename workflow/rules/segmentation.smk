@@ -88,10 +88,8 @@ rule segment_shard:
 
 rule merge_masks:
     input:
-        masks=expand("results/masks/{split}/{center}/{shard}.tsv", split=SPLITS, center=CENTERS.index, shard=SHARDS),
-        status=expand(
-            "results/masks/{split}/{center}/{shard}_status.tsv", split=SPLITS, center=CENTERS.index, shard=SHARDS
-        ),
+        masks=[table for split in SPLITS for table in masks_of(split)],
+        status=[table for split in SPLITS for table in masks_of(split, "{shard}_status.tsv")],
     output:
         masks="results/masks.tsv",
         status="results/masks_status.tsv",

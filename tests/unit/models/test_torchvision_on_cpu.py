@@ -17,7 +17,7 @@ def test_torchvision_and_timm_can_be_imported():
 
 
 @pytest.mark.skipif(torch.version.cuda is not None, reason="a CUDA build of torch needs no help")
-def test_without_help_torchvision_may_fail_but_not_after_it():
+def test_a_fresh_process_can_import_it_too():
     code = "from ichor.models.torchvision_on_cpu import import_torchvision as i; i(); import torchvision.transforms.v2"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_environment())
     assert result.returncode == 0, result.stderr

@@ -13,6 +13,7 @@ SETTINGS = {
     "spacing_mm": [5, 5, 8],
     "windows_hu": [[0, 100], [20, 80]],
     "mask_labels": ["iph", "ivh"],
+    "inside": False,
 }
 
 
@@ -113,3 +114,14 @@ def test_wrong_input_settings_are_named(change, said):
 
 def test_grid_follows_size_and_spacing():
     assert InputSpec.from_settings(SETTINGS).grid == Grid((16, 16, 8), (5.0, 5.0, 8.0))
+
+
+def test_inside_channels_are_the_windows_times_the_mask(phantoms):
+    spec = InputSpec.from_settings(SETTINGS | {"inside": True})
+    views, _ = load_views(phantoms.head(1), spec, "test")
+    for change in (None, draw_change(AugmentRanges(), np.random.default_rng(1))):
+        channels = channels_of(views.image_hu[0], views.masks[0], spec, change)
+        assert len(channels) == spec.channels == 6
+        np.testing.assert_array_equal(channels[4:], channels[:2] * channels[2])
+    with pytest.raises(StudyError, match="needs a mask"):
+        InputSpec.from_settings(SETTINGS | {"inside": True, "mask_labels": []})

@@ -16,6 +16,7 @@ from ichor.training import checkpoint
 from ichor.training.bundle import read
 from ichor.training.data import InputSpec, Views
 from ichor.training.device import choose_device
+from ichor.training.fit import fit_model
 from ichor.training.loop import (
     Examples,
     LoopSettings,
@@ -91,34 +92,31 @@ def test_killed_and_continued_is_equal_to_uninterrupted(tmp_path):
             assert torch.equal(tensor, continued[name]), (dies_at, name)
 
 
-def test_kill_minus_nine_in_training_then_the_same_bundle(phantoms, tmp_path, small_vit, repository):
+def test_kill_minus_nine_in_training_then_the_same_bundle(phantoms, tmp_path, small_vit, repository, capsys):
     small_vit["training"] |= {"epochs": 20, "checkpoint_every_epochs": 1}
+    job = {"task": "t", "target": "expansion", "model": "m", "seed": 1, "spec": small_vit, "device": "cpu"}
+    folders = {
+        name: {"checkpoint_dir": f"{tmp_path}/{name}", "bundle_dir": f"{tmp_path}/{name}/bundle"} for name in "ab"
+    }
     phantoms.to_parquet(tmp_path / "cohort.parquet")
     script = tmp_path / "job.py"
     script.write_text(
-        f"""
-import sys
-import pandas as pd
-from ichor.training.fit import fit_model
-fit_model(pd.read_parquet({str(tmp_path / "cohort.parquet")!r}), task="t", target="expansion", model="m", seed=1,
-          spec={small_vit!r}, device="cpu", checkpoint_dir=sys.argv[1] + "/state", bundle_dir=sys.argv[1] + "/bundle")
-"""
+        "import pandas as pd\n"
+        "from ichor.training.fit import fit_model\n"
+        f"fit_model(pd.read_parquet({str(tmp_path / 'cohort.parquet')!r}), **{job | folders['a']!r})\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(repository / "workflow"), "OMP_NUM_THREADS": "1"}
-
-    def start(name):
-        command = [sys.executable, script, tmp_path / name]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-
-    killed, state = start("killed"), tmp_path / "killed" / "state" / "network-0.safetensors"
+    environment = {**os.environ, "PYTHONPATH": str(repository / "workflow")}
+    killed = subprocess.Popen([sys.executable, script], env=environment, stderr=subprocess.DEVNULL)
+    state = tmp_path / "a" / "network-0.safetensors"
     while not state.exists() and killed.poll() is None:
-        time.sleep(0.02)
+        time.sleep(0.01)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    assert not (tmp_path / "killed" / "bundle").exists(), "the job ended before it could be killed"
-    again, whole = start("killed"), start("whole")
-    assert "continues after epoch" in again.communicate()[0] and "continues" not in whole.communicate()[0]
-    first, second = (read(tmp_path / name / "bundle")[0] for name in ("killed", "whole"))
+    assert not (tmp_path / "a" / "bundle").exists(), "the job ended before it could be killed"
+    for name, continues in {"a": True, "b": False}.items():
+        fit_model(phantoms, **job, **folders[name])
+        assert ("continues after epoch" in capsys.readouterr().out) == continues
+    first, second = (read(tmp_path / name / "bundle")[0] for name in "ab")
     for name, array in first.items():
         np.testing.assert_array_equal(array, second[name])
 

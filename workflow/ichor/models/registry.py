@@ -28,6 +28,7 @@ NETWORK_SPEC = {
         "spacing_mm": [2.0, 2.0, 5.0],
         "windows_hu": [[0.0, 100.0]],  # one channel per window
         "mask_labels": [],  # iph, ivh: one channel per label of the predicted mask
+        "inside": False,  # one more channel per window: the window inside the first mask label, 0 elsewhere
     },
     "augment": {
         "rotation_deg": 10.0,

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-SUMMARY_COLUMNS = (
-    "split center label n n_dice dice_q1 dice_median dice_q3 bias_ml loa_low_ml loa_high_ml ccc".split()
-)
+SUMMARY_COLUMNS = "split center label n n_dice dice_q1 dice_median dice_q3 bias_ml loa_low_ml loa_high_ml ccc".split()
 
 
 def dice(prediction: np.ndarray, reference: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""A trained segmentation network as two files: ``model.safetensors`` and the ``model.json`` that is enough to use it."""
+"""A trained segmentation network as two files: weights in safetensors, and the JSON that is enough to use them."""
 
 import hashlib
 import json

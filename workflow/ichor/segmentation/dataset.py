@@ -14,6 +14,7 @@ import torch
 from ichor.errors import StudyError
 from ichor.imaging.measures import LABEL_CODES
 from ichor.progress import track
+from ichor.seeds import seed_for
 from ichor.segmentation.case_store import save_case
 from ichor.segmentation.folders import CONFIGURATION, DATASET, preprocessed
 from ichor.segmentation.labels import check_labels, to_network
@@ -21,7 +22,6 @@ from ichor.segmentation.network import architecture_of_plan
 from ichor.segmentation.plan import grid_of, make_plans
 from ichor.segmentation.preprocess import Grid, head_box, prepare_image, prepare_mask
 from ichor.segmentation.scan import read_mask, read_scan
-from ichor.seeds import seed_for
 
 FORMAT = "ichor-segmentation-plan/1"
 MAX_INTENSITIES = 10_000_000

@@ -22,7 +22,9 @@ def check_labels(labels: Sequence[str]) -> list[str]:
     """
     unknown = [label for label in labels if label not in LABEL_CODES]
     if unknown or not labels or len(set(labels)) != len(labels):
-        raise StudyError(f"segmentation labels: found {list(labels)}; write some of {', '.join(LABEL_CODES)}, each once.")
+        raise StudyError(
+            f"segmentation labels: found {list(labels)}; write some of {', '.join(LABEL_CODES)}, each once."
+        )
     return sorted(labels, key=LABEL_CODES.__getitem__)
 
 

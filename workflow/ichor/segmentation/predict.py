@@ -79,6 +79,7 @@ def segment_shard(
     torch.set_num_threads(threads)
     models = _load_models(model_dirs, device)
     folds = {(row.center, row.patient): row.fold for row in fitting_rows.itertuples()}
+    Path(out_dir).mkdir(parents=True, exist_ok=True)  # a shard without scans has an empty folder
     settings = {"mirroring": mirroring, "step_size": step_size}
     rows, status = [], []
     for scan_row in track(scans.to_dict("records"), f"segment {split}", total=len(scans)):
@@ -89,9 +90,7 @@ def segment_shard(
     return tables.frame("masks", rows), tables.frame("status", status)
 
 
-def segment_scan(
-    scan: Scan, models: Sequence[Model], *, mirroring: bool = False, step_size: float = 0.5
-) -> np.ndarray:
+def segment_scan(scan: Scan, models: Sequence[Model], *, mirroring: bool = False, step_size: float = 0.5) -> np.ndarray:
     """Segment one scan by the mean probability of `models`.
 
     Returns

@@ -30,12 +30,16 @@ class InputSpec:
         One image channel per window.
     mask_labels : tuple of str
         One channel per label of the predicted mask.
+    inside : bool
+        One more channel per window: the window inside the first mask label, 0 elsewhere, so that the texture of a
+        bleed need not be found among that of the brain first.
     """
 
     view: str
     grid: crops.Grid
     windows_hu: tuple[tuple[float, float], ...]
     mask_labels: tuple[str, ...]
+    inside: bool = False
 
     @classmethod
     def from_settings(cls, settings: dict) -> "InputSpec":
@@ -55,12 +59,15 @@ class InputSpec:
         windows = tuple(intensity.check_window(window) for window in settings["windows_hu"])
         if not windows and not labels:
             raise StudyError("input: neither windows_hu nor mask_labels name a channel; write at least one window")
-        return cls(view, crops.Grid.from_size(settings["size_mm"], settings["spacing_mm"]), windows, labels)
+        if settings["inside"] and not labels:
+            raise StudyError("input.inside: needs a mask; write mask_labels: [iph], or inside: false")
+        grid = crops.Grid.from_size(settings["size_mm"], settings["spacing_mm"])
+        return cls(view, grid, windows, labels, settings["inside"])
 
     @property
     def channels(self) -> int:
         """Number of channels of the network's input."""
-        return len(self.windows_hu) + len(self.mask_labels)
+        return len(self.windows_hu) * (2 if self.inside else 1) + len(self.mask_labels)
 
     @property
     def needs_mask(self) -> bool:
@@ -175,21 +182,24 @@ def view_of(
 def channels_of(
     image_hu: np.ndarray, masks: np.ndarray, spec: InputSpec, change: augment.Change | None = None
 ) -> np.ndarray:
-    """Channels that a network reads, float32 ``(channels, x, y, z)`` in [0, 1]: the windows, then the masks.
+    """Channels that a network reads, float32 ``(channels, x, y, z)`` in [0, 1]: windows, masks, windows inside.
 
     ``change``, if given, is applied: its geometry to HU and masks alike, its intensity to the windows only.
     """
     made = np.empty((spec.channels, *spec.grid.shape), dtype=np.float32)
-    n_windows = len(spec.windows_hu)
+    n_windows, n_masks = len(spec.windows_hu), len(spec.mask_labels)
+    windows, shares = made[:n_windows], made[n_windows : n_windows + n_masks]
     if change is None:
-        made[:n_windows] = intensity.window_channels(image_hu, spec.windows_hu)
-        np.multiply(masks, np.float32(1 / 255), out=made[n_windows:])
-        return made
-    spacing = spec.grid.spacing_mm
-    moved = augment.change_geometry(image_hu, change, spacing, fill=crops.AIR_HU)
-    made[:n_windows] = augment.change_intensity(intensity.window_channels(moved, spec.windows_hu), change)
-    for index, mask in enumerate(masks):
-        made[n_windows + index] = augment.change_geometry(mask, change, spacing, fill=0.0) * np.float32(1 / 255)
+        windows[:] = intensity.window_channels(image_hu, spec.windows_hu)
+        np.multiply(masks, np.float32(1 / 255), out=shares)
+    else:
+        spacing = spec.grid.spacing_mm
+        moved = augment.change_geometry(image_hu, change, spacing, fill=crops.AIR_HU)
+        windows[:] = augment.change_intensity(intensity.window_channels(moved, spec.windows_hu), change)
+        for share, mask in zip(shares, masks, strict=True):
+            share[:] = augment.change_geometry(mask, change, spacing, fill=0.0) * np.float32(1 / 255)
+    if spec.inside:
+        np.multiply(windows, shares[0], out=made[n_windows + n_masks :])
     return made
 
 

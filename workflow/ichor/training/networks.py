@@ -65,6 +65,9 @@ def describe_input(inputs: InputSpec) -> dict:
     """What a bundle says of the image that its network reads."""
     channels = [f"window {low:g} to {high:g} HU, scaled to [0, 1] and clipped" for low, high in inputs.windows_hu]
     channels += [f"share of the voxel that the mask's label {label} fills" for label in inputs.mask_labels]
+    if inputs.inside:
+        where = f"times the share of {inputs.mask_labels[0]}"
+        channels += [f"window {low:g} to {high:g} HU {where}" for low, high in inputs.windows_hu]
     center = {"crop": "center of mass of the largest part of the hematoma", "head": "center of the head"}[inputs.view]
     return {
         "format": "hounsfield units, closest canonical orientation (right, anterior, superior)",
