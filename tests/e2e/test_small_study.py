@@ -16,7 +16,7 @@ from ichor import tables
 
 SMALL = {
     "study": {"name": "small", "title": "Small simulated cohort"},
-    "simulate": {"patients_per_center": 8, "matrix": 64},
+    "simulate": {"patients_per_center": 12, "matrix": 64},
     "validation": {"schemes": ["external"]},
     "segmentation": {"budget": {"epochs": 20, "iterations_per_epoch": 10, "checkpoint_every_epochs": 1}},
     "models": {
@@ -25,7 +25,7 @@ SMALL = {
     },
     "evaluation": {"bootstrap": 50},
 }
-CHECKPOINTS = "work/segmentation/external/**/checkpoint*"
+CHECKPOINTS = "work/segmentation/external/**/checkpoint.pt"
 
 
 def kill_when(directory: Path, command: list[str], ready) -> None:

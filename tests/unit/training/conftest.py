@@ -69,7 +69,7 @@ SMALL_VIT = {
     "depth": 2,
     "heads": 2,
     "dropout": 0.1,
-    "input": {"size_mm": [80, 80, 64], "spacing_mm": [5, 5, 8], "windows_hu": [[0, 100]]},
+    "input": {"size_mm": [80, 80, 64], "spacing_mm": [5, 5, 8], "windows_hu": [[0, 100]], "inside": False},
     "training": {"epochs": 6, "batch_size": 8, "checkpoint_every_epochs": 2, "keep": "best", "seeds": 1},
 }
 

@@ -21,7 +21,7 @@ SPEC = {
     "stem": "conv",  # conv = strided convolutions down to the patch size (Xiao et al., NeurIPS 2021), or linear
     "patch": [8, 8, 4],  # voxels per patch along x, y, z; z counts in form volume only
     "architecture": "",  # name of a timm ViT, for example vit_small_patch16_224; empty = the four numbers below
-    "dim": 64,  # width of a token
+    "dim": 96,  # width of a token
     "depth": 3,  # transformer blocks
     "heads": 4,
     "mlp_ratio": 2.0,
@@ -33,9 +33,10 @@ SPEC = {
         "spacing_mm": [2.0, 2.0, 5.0],
         "windows_hu": [[30.0, 80.0]],  # brain to dense clot: hypodensities inside a bleed fill half of it
         "mask_labels": ["iph"],
+        "inside": True,
     },
     # with some dozens of tune rows the best epoch is chance, so the last one is taken
-    "training": {"epochs": 30, "batch_size": 8, "keep": "last", "seeds": 3},
+    "training": {"epochs": 40, "batch_size": 8, "keep": "last", "seeds": 2},
 }
 
 

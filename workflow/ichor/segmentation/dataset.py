@@ -73,6 +73,8 @@ def plan_segmentation(
     cases = training_cases(split_rows, scans)
     analyses = _each(lambda case: _analyse(case, labels, len(cases)), cases, workers, "read training scans")
     _check_labels_occur(analyses, labels)
+    for case, analysis in zip(cases, analyses, strict=True):
+        case["labels"] = [labels[value - 1] for value in analysis["found"]]
     dataset = _dataset_json(cases, labels)
     plans = make_plans(work_dir, dataset, _fingerprint(analyses), plan)
     keep_slices = bool(plan.get("spacing_mm")) and plan["spacing_mm"][2] is None
@@ -208,7 +210,7 @@ def _dataset_json(cases: list[dict], labels: Sequence[str]) -> dict:
 
 def _manifest(split_rows: pd.DataFrame, cases, labels, plans: dict, dataset: dict, grid: Grid) -> dict:
     configuration = plans["configurations"][CONFIGURATION]
-    kept = ("case", "center", "patient", "time_point", "fold", "voxel_sha256")
+    kept = ("case", "center", "patient", "time_point", "fold", "labels", "voxel_sha256")
     manifest = {
         "format": FORMAT,
         "split": str(split_rows["split"].iloc[0]),

@@ -114,6 +114,7 @@ def _trainer(manifest: dict, fold: int, budget: dict, seed: int, device: str, ev
     identity = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     plans["continue_training"] = False  # nnU-Net takes it out again
     trainer = IchorTrainer(plans, CONFIGURATION, fold, manifest["dataset"], torch.device(device))
+    trainer.labels_of_case = {case["case"]: case["labels"] for case in manifest["cases"]}
     trainer.set_budget(budget, seed=seed, identity=identity, checkpoint_every_epochs=every)
     return trainer
 

@@ -8,6 +8,7 @@ and on one CPU two runs give the same bits. On CUDA, kernels add in varying orde
 import os
 import random
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ from ichor.segmentation.network import architecture_of_plan, build_network
 
 LEFT_RIGHT_AXIS = 2
 """Axis x of (z, y, x); images are stored in RAS+, so it runs from left to right."""
+MAX_REPEATS = 4
+"""A case with a rare label is drawn up to this many times as often as others (our choice)."""
 
 
 class IchorTrainer(nnUNetTrainer):
@@ -33,6 +36,7 @@ class IchorTrainer(nnUNetTrainer):
     def __init__(self, plans: dict, configuration: str, fold: int, dataset_json: dict, device: torch.device):
         super().__init__(plans, configuration, fold, dataset_json, device)
         self.seed, self.identity, self.mirror_left_right, self.optimizer_name = 0, "", True, "sgd"
+        self.labels_of_case: dict[str, list[str]] = {}
         # nnU-Net gives the coarsest output no weight; with two stages it is the only one, and 0 / 0 would be learned.
         self.enable_deep_supervision = len(self.configuration_manager.pool_op_kernel_sizes) > 2
 
@@ -154,6 +158,11 @@ class IchorTrainer(nnUNetTrainer):
         if self.current_epoch % self.save_every == 0 or self.current_epoch == self.num_epochs:
             self.save_checkpoint(str(self.checkpoint_path))
 
+    def do_split(self) -> tuple[list[str], list[str]]:
+        """Training and validation cases of the fold; training cases with a rare label stand in the list repeatedly."""
+        train, validation = super().do_split()
+        return repeat_rare(train, self.labels_of_case), validation
+
     @property
     def checkpoint_path(self) -> Path:
         """Where the one newest checkpoint lies."""
@@ -201,6 +210,19 @@ class IchorTrainer(nnUNetTrainer):
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
+
+
+def repeat_rare(cases: list[str], labels_of_case: dict[str, list[str]]) -> list[str]:
+    """Repeat each case as often as its rarest label is rarer than one in every case, at most `MAX_REPEATS` times.
+
+    nnU-Net draws cases evenly and a label among those of the case, so a label that few cases have, such as
+    intraventricular blood, is hardly seen in a short training.
+    """
+    having = Counter(label for case in cases for label in labels_of_case.get(case, ()))
+    repeats = {label: min(MAX_REPEATS, round(len(cases) / number)) for label, number in having.items()}
+    return [
+        case for case in cases for _ in range(max([repeats[label] for label in labels_of_case.get(case, ())] or [1]))
+    ]
 
 
 def _plain(value):
