@@ -45,9 +45,7 @@ def ingest(tmp_path, monkeypatch):
         index, found = index_center("aurora", folder, key=KEY, limits=limits)
         selection, public, refused = select_series(index, records, center="aurora", rules=rules)
         out = Path("images")
-        scans, converted = convert_shard(
-            selection[0], "aurora", out, limits=limits, work_dir=Path("work"), **options
-        )
+        scans, converted = convert_shard(selection[0], "aurora", out, limits=limits, work_dir=Path("work"), **options)
         status = pd.concat([found, refused, converted], ignore_index=True)
         return Ingest(index, selection[0], public, scans, status, out)
 
