@@ -16,7 +16,7 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """Folder with real head CT (see docs/explanation/real-data.md), or skip.
+    """Folder with real head CT, or skip.
 
     The repository holds no patient data. The folder is named by ``ICHOR_REAL_DATA``; without it, ``shared/data``
     beside the clone is used when it is there.
