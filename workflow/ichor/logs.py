@@ -5,6 +5,9 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from types import TracebackType
+
+from ichor.errors import StudyError
 
 
 def log_to(path: str | Path) -> None:
@@ -27,3 +30,12 @@ def log_to(path: str | Path) -> None:
     )
     logging.captureWarnings(True)
     warnings.simplefilter("default")
+    sys.excepthook = _tell
+
+
+def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print what is wrong with the study in plain words; anything else is a fault of ours and keeps its traceback."""
+    if isinstance(error, StudyError):
+        print(f"Cannot go on: {error}", file=sys.stderr, flush=True)
+    else:
+        sys.__excepthook__(kind, error, trace)
