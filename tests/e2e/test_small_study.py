@@ -68,7 +68,7 @@ def test_a_killed_run_continues_with_the_same_command_and_does_not_start_over(ki
     assert not before["models"], "the run was killed before a fold was finished"
     assert (study / "results/scans.tsv").stat().st_mtime_ns == before["scans"]
     logs = [path.read_text() for path in study.glob("logs/train_segmentation/external/*.log")]
-    starts = [int(start) for log in logs for start in re.findall(r"from epoch (\d+)", log)]
+    starts = [int(re.search(r"from epoch (\d+)", log).group(1)) for log in logs]
     assert len(starts) == 2 and max(starts) > 0, starts
     for path in study.glob("results/segmentation/external/fold-*/progress.tsv"):
         assert len(pd.read_csv(path, sep="\t")) == SMALL["segmentation"]["budget"]["epochs"]
