@@ -61,6 +61,12 @@ def test_a_wrong_key_is_traced_to_its_file(config, tmp_path):
     assert message.startswith("mine.yaml: key validation.folds")
 
 
+def test_a_wrong_value_of_the_command_line_is_not_blamed_on_a_file(config, tmp_path):
+    (tmp_path / "defaults.yaml").write_text(yaml.safe_dump(config))
+    message = problem(config, lambda c: c.update(seed="one"), [str(tmp_path / "defaults.yaml")])
+    assert message.startswith("--config: key seed")
+
+
 HEADER = "center\trole\tdicom\tnifti\timage_pattern\tmasks\tmask_pattern\tmask_labels\ttable\n"
 
 

@@ -72,10 +72,12 @@ def _explain(error: jsonschema.ValidationError, files: list[str]) -> str:
     }.get(error.validator, lambda: f"{error.validator} {error.validator_value}")()
     about = error.schema.get("description", "")
     meaning = f" ({about.rstrip('.')})" if about else ""
-    return f"{_file_with(keys, files)}: key {'.'.join(keys)}: found {error.instance!r}, expected {expected}{meaning}."
+    where = _file_with(keys, files, error.instance)
+    return f"{where}: key {'.'.join(keys)}: found {error.instance!r}, expected {expected}{meaning}."
 
 
-def _file_with(keys: list[str], files: list[str]) -> str:
+def _file_with(keys: list[str], files: list[str], value: object = ...) -> str:
+    """Name of the last config file that holds a key (and gives it this value); else the command line."""
     for file in reversed(files):
         node = yaml.safe_load(Path(file).read_text())
         for key in keys:
@@ -86,7 +88,8 @@ def _file_with(keys: list[str], files: list[str]) -> str:
             else:
                 break
         else:
-            return Path(file).name
+            if value is ... or node == value:
+                return Path(file).name
     return "--config" if files else "config"
 
 
