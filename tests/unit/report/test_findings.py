@@ -128,3 +128,13 @@ def test_limits_of_agreement_are_held_against_the_growth_that_counts():
     assert "reaches the 6 mL" in " ".join(findings.segmentation(pd.DataFrame([row]), 6.0))
     small = row | dict(loa_low_ml=-2.0, loa_high_ml=2.0)
     assert "stays below the 6 mL" in " ".join(findings.segmentation(pd.DataFrame([small]), 6.0))
+
+
+def test_patients_without_a_record_are_not_said_to_have_one():
+    scans = pd.DataFrame(dict(patient=["a", "b"], center="north", time_point="baseline"))
+    patients = pd.DataFrame(dict(patient=["a", "b"], center="north"))
+    status = pd.DataFrame(dict(subject=["b"], outcome=["flagged"], reason=["no_record"]))
+    sentence = findings.cohort({"scans": scans, "patients": patients, "status": status})[0]
+    assert sentence == (
+        "1 center brought 2 patients with an accepted scan; all of them have a baseline scan, and 1 have no clinical record."
+    )

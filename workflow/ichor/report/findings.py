@@ -18,9 +18,12 @@ def cohort(tables: dict[str, pd.DataFrame]) -> list[str]:
     aside = status[status["outcome"] == "set_aside"]
     found = scans["patient"].nunique()
     of_them = "all" if found == len(both) else numbers.count(len(both))
+    unrecorded = status.loc[status["reason"] == "no_record", "subject"].nunique()
+    without = f", and {numbers.count(unrecorded)} have no clinical record" if unrecorded else ""
+    noun = "center" if len(centers) == 1 else "centers"
     sentences = [
-        f"{numbers.count(len(centers))} centers brought {numbers.count(found)} patients with an accepted scan; "
-        f"{of_them} of them have a baseline scan and a clinical record."
+        f"{numbers.count(len(centers))} {noun} brought {numbers.count(found)} patients with an accepted scan; "
+        f"{of_them} of them have a baseline scan{without}."
     ]
     if len(aside):
         sentences.append(

@@ -67,14 +67,14 @@ def arrange(frame: pd.DataFrame, scans: pd.DataFrame) -> Flow | None:
     left = [loss for loss in merge if loss not in no_record]
     left += _unexplained(patients, baseline, left)
     images = sorted(_losses(frame[frame["step"].isin(IMAGE_STAGES)]) + no_record, key=_order)
-    joined = Box("Patients with a record and an accepted baseline scan", baseline.get(ALL), [_where(baseline)], left)
+    joined = Box("Patients with an accepted baseline scan", baseline.get(ALL), [_where(baseline)], left)
     if followup:
         joined.lines.append(f"With an accepted follow-up scan: {numbers.count(followup.get(ALL))}")
     records = _losses(frame[(frame["step"] == "harmonise") & (frame["unit"] == "patient")])
     counts = scans["center"].value_counts().sort_index()
     return Flow(
         sources=[
-            Box("Patients with a clinical record", patients.get(ALL), [_where(patients)], records),
+            Box("Patients", patients.get(ALL), [_where(patients)], records),
             Box("Accepted head CT scans", len(scans), [_where(counts.to_dict())], images),
         ],
         joined=joined,

@@ -164,7 +164,7 @@ def _facts(data: dict[str, pd.DataFrame]) -> dict:
     tiles = [
         ("Centers", numbers.count(len(centers))),
         ("of these external", numbers.count(roles.get("external", 0))),
-        ("Patients with a record", numbers.count(len(patients))),
+        ("Patients", numbers.count(len(patients))),
         ("Scans accepted", numbers.count(len(scans))),
         ("Rows set aside", numbers.count(len(aside))),
         ("Models evaluated", numbers.count(len(metrics[["task", "model"]].drop_duplicates()))),
