@@ -136,5 +136,6 @@ def test_patients_without_a_record_are_not_said_to_have_one():
     status = pd.DataFrame(dict(subject=["b"], outcome=["flagged"], reason=["no_record"]))
     sentence = findings.cohort({"scans": scans, "patients": patients, "status": status})[0]
     assert sentence == (
-        "1 center brought 2 patients with an accepted scan; all of them have a baseline scan, and 1 have no clinical record."
+        "1 center brought 2 patients with an accepted scan; "
+        "all of them have a baseline scan, and 1 have no clinical record."
     )
