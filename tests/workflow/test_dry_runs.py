@@ -123,9 +123,11 @@ def test_a_missing_sheet_is_named(tmp_path):
 def test_the_shim_and_the_workflow_itself_plan_the_same(tmp_path):
     jobs = planned(snakemake(tmp_path, "-n"))
     again = planned(snakemake(tmp_path, "-n", "--snakefile", str(REPOSITORY / "workflow/Snakefile")))
-    assert {**jobs, "default": 0, "total": 0} == {**again, "default": 0, "total": 0} | {
-        "all": jobs.get("all", again["all"])
-    } or (jobs["total"] in (again["total"], again["total"] + 1))
+    targets = {"default", "all", "total"}  # the only ones that may differ
+    assert jobs["total"] > 40
+    assert {rule: n for rule, n in jobs.items() if rule not in targets} == {
+        rule: n for rule, n in again.items() if rule not in targets
+    }
 
 
 def test_lint_is_clean():
