@@ -7,7 +7,7 @@ SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
 SNAKEFILES := Snakefile workflow/Snakefile $(wildcard workflow/rules/*.smk)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test format lint unit workflow-tests end-to-end lock clean
+.PHONY: help install demo test format lint unit workflow-tests end-to-end test-slurm bench bench-planning bench-throughput lock conda-environment clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -23,7 +23,7 @@ demo: install  ## Run the whole workflow on the simulated cohort and name the re
 	@echo
 	@echo "Report: $(CURDIR)/results/report/index.html"
 
-test: install format lint unit workflow-tests end-to-end  ## Format, lint, unit, workflow and end-to-end tests
+test: install format lint unit workflow-tests end-to-end test-slurm  ## Format, lint, unit, workflow, end-to-end and Slurm tests
 
 format: install
 	$(BIN)/ruff format --check workflow tests benchmarks
@@ -42,10 +42,28 @@ workflow-tests: install
 end-to-end: install
 	$(BIN)/python -m pytest tests/e2e
 
+test-slurm: install  ## Cluster tests on a real Slurm that they start and stop (root on Debian; .ci/run installs it)
+	$(BIN)/python -m pytest tests/slurm
+
+bench: bench-planning bench-throughput  ## Measure planning and throughput: a table and benchmarks/results.json (half an hour)
+	@$(BIN)/python benchmarks/rows.py
+
+bench-planning: install  ## Time to plan 100 to 100,000 scans, against one rule per scan and stage
+	$(BIN)/python benchmarks/planning.py
+
+bench-throughput: install  ## Ingest and segmentation of 1,000 small simulated scans with one and two workers
+	$(BIN)/python benchmarks/throughput.py
+
 lock:  ## Resolve envs/requirements.in again (needs uv)
 	uv pip compile envs/requirements.in -o envs/requirements.lock --python-version 3.11 --no-annotate --no-header --upgrade
 	sed -i 's/^torch==\([0-9.]*\)+cpu$$/torch==\1/' envs/requirements.lock
 	sed -i '1i # The one lock everything installs from. Made by `make lock` from envs/requirements.in; do not edit by hand.' envs/requirements.lock
+	$(MAKE) conda-environment
+
+conda-environment:
+	sed -n '1,/^  - pip:$$/p' envs/ichor.yaml > envs/ichor.yaml.part
+	sed -n 's/^[^#].*/      - &/p' envs/requirements.lock >> envs/ichor.yaml.part
+	mv envs/ichor.yaml.part envs/ichor.yaml
 
 clean:  ## Remove what runs make (not .venv)
 	rm -rf results work logs .snakemake

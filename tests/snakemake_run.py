@@ -11,7 +11,11 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def snakemake(
-    directory: Path, *arguments: str, config: dict | None = None, timeout_s: int = 1500
+    directory: Path,
+    *arguments: str,
+    config: dict | None = None,
+    timeout_s: int = 1500,
+    repository: Path = REPOSITORY,
 ) -> subprocess.CompletedProcess:
     """Run ``snakemake --directory directory`` with the repository's workflow.
 
@@ -25,9 +29,11 @@ def snakemake(
         Written to ``study.yaml`` in the directory and given as ``--configfile``.
     timeout_s : int
         Longest time, s.
+    repository : Path
+        The clone that is run.
     """
     command = snakemake_command(directory, *arguments, config=config)
-    return subprocess.run(command, cwd=REPOSITORY, env=environment(), capture_output=True, text=True, timeout=timeout_s)
+    return subprocess.run(command, cwd=repository, env=environment(), capture_output=True, text=True, timeout=timeout_s)
 
 
 def snakemake_command(directory: Path, *arguments: str, config: dict | None = None) -> list[str]:

@@ -1,66 +1,16 @@
 """The whole workflow on a small simulated cohort: killed in training, continued, rerun, reported."""
 
 import json
-import os
 import re
-import signal
+import shutil
 import subprocess
 import time
-from pathlib import Path
 
 import pandas as pd
-import pytest
-from tests.snakemake_run import REPOSITORY, environment, snakemake, snakemake_command
+from tests.e2e.small_study import SMALL
+from tests.snakemake_run import REPOSITORY, snakemake
 
 from ichor import tables
-
-SMALL = {
-    "study": {"name": "small", "title": "Small simulated cohort"},
-    "simulate": {"patients_per_center": 12, "matrix": 64},
-    "validation": {"schemes": ["external"]},
-    "segmentation": {"budget": {"epochs": 20, "iterations_per_epoch": 10, "checkpoint_every_epochs": 1}},
-    "models": {
-        "expansion": {"vit": {"training": {"epochs": 2, "seeds": 1}}},
-        "outcome": {"densenet": {"training": {"epochs": 2, "seeds": 1}}},
-    },
-    "evaluation": {"bootstrap": 50},
-}
-CHECKPOINTS = "work/segmentation/external/**/checkpoint.pt"
-
-
-def kill_when(directory: Path, command: list[str], ready) -> None:
-    """Start a run, wait until `ready()`, then kill it and every process of it with SIGKILL."""
-    with open(directory / "killed.log", "w") as log:
-        run = subprocess.Popen(
-            command, cwd=REPOSITORY, env=environment(), stdout=log, stderr=log, start_new_session=True
-        )
-        deadline = time.monotonic() + 600
-        while not ready() and run.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert run.poll() is None, (directory / "killed.log").read_text()[-3000:]
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
-
-
-@pytest.fixture(scope="module")
-def killed_and_continued(tmp_path_factory) -> tuple[Path, dict]:
-    """A study that was killed in the segmentation's training and started again with the same command."""
-    directory = tmp_path_factory.mktemp("small")
-    command = snakemake_command(directory, config=SMALL)
-    kill_when(directory, command, lambda: any(directory.glob(CHECKPOINTS)))
-    scans = directory / "results/scans.tsv"
-    before = {
-        "scans": scans.stat().st_mtime_ns,
-        "models": list(directory.glob("results/segmentation/*/fold-*/model.json")),
-    }
-    done = snakemake(directory, config=SMALL)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
-    return directory, before
-
-
-@pytest.fixture(scope="module")
-def study(killed_and_continued) -> Path:
-    return killed_and_continued[0]
 
 
 def test_a_killed_run_continues_with_the_same_command_and_does_not_start_over(killed_and_continued):
@@ -176,7 +126,10 @@ def test_a_run_elsewhere_gives_the_same_predictions(study, tmp_path):
         ["cp", "-a", "--reflink=auto", *[str(study / part) for part in ("results", "work", ".snakemake")], str(again)],
         check=True,
     )
-    done = snakemake(again, "evaluation", "--forcerun", "plan_segmentation", config=SMALL)
+    for known in ("store", "models", "segmentation"):  # nothing to take results or checkpoints from
+        shutil.rmtree(again / "work" / known)
+    config = SMALL | {"store": {"use": False}}
+    done = snakemake(again, "evaluation", "--forcerun", "plan_segmentation", config=config)
     assert done.returncode == 0, done.stderr[-5000:]
     first = sorted(study.glob("results/predictions/*/*/*.parquet"))
     for path in first:

@@ -8,6 +8,7 @@ import pytest
 
 from ichor import __version__, provenance
 from ichor.errors import StudyError
+from ichor.jobs.record import write_record
 
 
 @pytest.fixture
@@ -81,3 +82,60 @@ def test_written_json_is_read_back_and_refuses_what_is_not_json(study):
 def test_a_start_without_time_zone_is_refused(study):
     with pytest.raises(StudyError, match="time zone"):
         collect(study, started=datetime(2026, 1, 1))
+
+
+def job(rule, inputs, outputs, **given):
+    """A job's record, with made hashes: {path: letter}."""
+    made = dict(
+        rule=rule,
+        wildcards={},
+        key="k",
+        kept=False,
+        started="2026-01-02T03:04:05+00:00",
+        ended="2026-01-02T03:05:05+00:00",
+        seconds=60.0,
+        threads=1,
+        slurm_job_id=None,
+        code={"script": "c"},
+        params={"seed": 5},
+        read={},
+        inputs=inputs,
+        outputs={path: {"sha256": letter, "bytes": 1} for path, letter in outputs.items()},
+        packages={"numpy": "2"},
+        python="3.11.2",
+    )
+    return made | given
+
+
+def test_jobs_are_those_that_made_the_outputs_in_any_number_of_steps(study):
+    write_record(job("measure", {"work/images/7/scan.nii": "b"}, {"results/one.tsv": "c"}), study)
+    write_record(job("convert", {"sheet.tsv": "a"}, {"work/images/7": "b"}, started="2026-01-01T00:00:00+00:00"), study)
+    write_record(job("old_model", {"work/images/7": "b"}, {"results/gone.tsv": "d"}), study)
+    record = collect(study, outputs=["results/one.tsv"])
+    assert [found["rule"] for found in record["jobs"]] == ["convert", "measure"]
+    assert record["started"] == "2026-01-01T00:00:00+00:00"
+    assert record["jobs"][0]["outputs"] == {"work/images/7": {"sha256": "b", "bytes": 1}}
+
+
+def test_jobs_tell_neither_who_nor_where_and_nothing_that_is_not_on_the_list(study):
+    inputs = {str(study / "a/scan.nii"): "1", "/elsewhere/b/scan.nii": "2"}
+    params = {"center": {"dicom": "/archive/jane/ct"}, "n": 3}
+    write_record(job("convert", inputs, {"results/one.tsv": "c"}, params=params, host="node7", user="jane"), study)
+    (found,) = provenance.unshare(collect(study, outputs=["results/one.tsv"]))
+    assert found["inputs"] == {"…/scan.nii": "1", "…/scan.nii (2)": "2"}
+    assert found["params"] == {"center": {"dicom": "…/ct"}, "n": 3}
+    text = json.dumps(found)
+    assert "node7" not in text and "jane" not in text and str(study) not in text
+
+
+def test_code_and_packages_of_many_jobs_are_written_once_and_come_back():
+    jobs = [
+        job("fit", {}, {}, code={"script": "1", "ichor.a": "2"}, wildcards={"model": "a"}),
+        job("fit", {}, {}, code={"script": "1", "ichor.b": "3"}, wildcards={"model": "b"}),
+        job("fit", {}, {}, code={"script": "1", "ichor.a": "2"}, wildcards={"model": "c"}),
+    ]
+    shared = provenance.share(jobs)
+    assert list(shared["shared"]["code"]) == ["fit", "fit (2)"] and len(shared["shared"]["packages"]) == 1
+    assert [found["code"] for found in shared["jobs"]] == ["fit", "fit (2)", "fit"]
+    assert provenance.unshare(json.loads(json.dumps(shared))) == jobs
+    assert provenance.unshare({}) == []

@@ -18,9 +18,7 @@ def package(tmp_path, monkeypatch):
     monkeypatch.setattr(reruns, "PACKAGE", folder)
 
     def digest(*modules):
-        reruns._tree.cache_clear()
-        reruns._imports.cache_clear()
-        reruns._meaning.cache_clear()
+        reruns._facts.cache_clear()
         return reruns.code_digest(script, modules)
 
     return folder, script, digest

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import time
@@ -51,3 +52,36 @@ def test_a_process_number_that_was_given_to_someone_else_is_not_the_owner(study)
     owner = json.loads(run_lock.OWNER.read_text())
     run_lock.OWNER.write_text(json.dumps(owner | {"started": owner["started"] - 1000}))
     assert run_lock.remove_stale_lock()
+
+
+def test_a_lock_that_was_made_after_the_last_word_is_of_a_run_that_left_none(study):
+    run_lock.remember_owner()
+    owner = json.loads(run_lock.OWNER.read_text())
+    run_lock.OWNER.write_text(json.dumps(owner | {"started": owner["started"] - 1000}))  # dead
+    lock = next(run_lock.LOCKS.iterdir())
+    later = run_lock.OWNER.stat().st_mtime + 5
+    os.utime(lock, (later, later))
+    assert not run_lock.remove_stale_lock() and lock_is_there() and run_lock.killed_run() is None
+
+
+def test_a_run_that_ended_lives_or_left_no_word_was_not_killed_one_that_is_gone_was(study):
+    assert run_lock.killed_run() is None
+    run_lock.remember_owner("slurm")
+    assert run_lock.killed_run() is None
+    owner = json.loads(run_lock.OWNER.read_text()) | {"started": 1.0}
+    run_lock.OWNER.write_text(json.dumps(owner))
+    assert run_lock.killed_run()["executor"] == "slurm"
+    run_lock.remember_end()
+    assert run_lock.killed_run() is None
+
+
+def test_a_lock_of_another_machine_is_explained_and_its_run_counts_as_killed_once_the_lock_is_gone(study):
+    run_lock.remember_owner("slurm")
+    assert run_lock.foreign_lock() is None
+    run_lock.OWNER.write_text(json.dumps(json.loads(run_lock.OWNER.read_text()) | {"machine": "login2", "pid": 77}))
+    message = run_lock.foreign_lock()
+    assert "login2" in message and "77" in message and "snakemake --unlock" in message
+    assert run_lock.killed_run() is None
+    for lock in run_lock.LOCKS.iterdir():
+        lock.unlink()
+    assert run_lock.foreign_lock() is None and run_lock.killed_run()["pid"] == 77

@@ -104,11 +104,26 @@ def test_columns_sheet_knows_centers_and_variables(tmp_path):
         study.read_columns(sheet, centers)
 
 
-def test_listing_digest_sees_new_names_and_no_touches(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "1.dcm").write_text("x")
-    before = study.listing_digest([str(tmp_path)])
-    (tmp_path / "a" / "1.dcm").write_text("other content")
-    assert study.listing_digest([str(tmp_path)]) == before
-    (tmp_path / "a" / "2.dcm").write_text("x")
-    assert study.listing_digest([str(tmp_path)]) != before
+def test_the_centers_sheet_may_say_how_many_shards_a_center_has(tmp_path):
+    row = "{name}\tdevelopment\t\t{folder}\t{{patient}}.nii.gz\t\t\t\t\t{shards}\n"
+    rows = "".join(row.format(name=name, folder=tmp_path, shards=shards) for name, shards in (("a", 3), ("b", "")))
+    sheet = tmp_path / "centers.tsv"
+    sheet.write_text(HEADER.replace("\n", "\tshards\n") + rows)
+    assert study.read_centers(sheet)["shards"].to_dict() == {"a": 3, "b": None}
+    sheet.write_text(HEADER.replace("\n", "\tshards\n") + row.format(name="a", folder=tmp_path, shards=0))
+    with pytest.raises(StudyError, match="row 2, column shards: expected at least 1, found .*0"):
+        study.read_centers(sheet)
+    sheet.write_text(HEADER.replace("\n", "\tshards\n") + row.format(name="a", folder=tmp_path, shards="two"))
+    with pytest.raises(StudyError, match="row 2, column shards: expected a whole number, found 'two'"):
+        study.read_centers(sheet)
+
+
+def test_defaults_are_put_below_a_config_key_by_key_and_change_neither(tmp_path):
+    (tmp_path / "defaults.yaml").write_text("a: {b: 1, c: [1, 2]}\nd: {e: 5}\nf: 6\n")
+    given = {"a": {"c": [3]}, "d": None, "own": {"x": [1]}}
+    merged = study.with_defaults(given, tmp_path / "defaults.yaml")
+    assert merged == {"a": {"b": 1, "c": [3]}, "d": None, "f": 6, "own": {"x": [1]}}
+    merged["own"]["x"].append(2)
+    merged["a"]["c"].append(4)
+    assert given == {"a": {"c": [3]}, "d": None, "own": {"x": [1]}}
+    assert study.with_defaults(merged, tmp_path / "defaults.yaml") == merged

@@ -1,10 +1,11 @@
-"""What was read, run and written: versions, machine, seed, config and the hashes of inputs and outputs."""
+"""What was read, run and written: versions, machine, seed, config, the hashes of inputs and outputs, and every job."""
 
-import hashlib
 import json
 import os
 import platform
 import re
+import shutil
+import subprocess
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
@@ -12,8 +13,14 @@ from pathlib import Path, PurePath
 
 from ichor import __version__
 from ichor.errors import StudyError
+from ichor.jobs.hashes import file_sha256
+from ichor.jobs.record import read_records
 
-CHUNK = 1 << 20
+# What is taken of a job's record. Anything else that a record may hold stays in the study.
+OF_A_JOB = (
+    "rule wildcards key kept started ended seconds threads slurm_job_id code params read inputs outputs packages python"
+).split()
+SHARED = ("code", "packages")
 
 
 def collect(
@@ -26,6 +33,8 @@ def collect(
     started: datetime | None = None,
 ) -> dict:
     """Record of a run; holds no host name, user name or absolute path.
+
+    The jobs are those whose outputs `outputs` are made from, in any number of steps, as ``work/records`` tells.
 
     Parameters
     ----------
@@ -43,9 +52,9 @@ def collect(
     Returns
     -------
     dict
-        ichor, python, packages, machine, seed, started, written, config, inputs, outputs; each file with path, bytes
-        and sha256. Everything but ``started`` and ``written`` depends on content alone. A file that is not there has
-        no hash but a reason.
+        ichor, python, packages, machine, seed, started, written, config, inputs, outputs, shared, jobs; each file with
+        path, bytes and sha256. Without `started`, the start of the first job. Everything but times depends on content
+        alone. A file that is not there has no hash but a reason.
 
     Raises
     ------
@@ -56,6 +65,10 @@ def collect(
         raise StudyError("provenance: the start time has no time zone; use datetime.now(UTC).")
     study_dir = Path(study_dir)
     now = datetime.now(UTC).replace(microsecond=0)
+    outputs = list(outputs)
+    did = jobs(study_dir, outputs)
+    if started is None and did:
+        started = min(datetime.fromisoformat(job["started"]) for job in did)
     return {
         "ichor": __version__,
         "python": platform.python_version(),
@@ -67,7 +80,72 @@ def collect(
         "config": without_places(config),
         "inputs": files(study_dir, inputs),
         "outputs": files(study_dir, outputs),
+        **share(did),
     }
+
+
+def jobs(study_dir: Path, outputs: Iterable[str | Path]) -> list[dict]:
+    """Records of the jobs that some outputs are made by and from, sorted by rule and wildcards.
+
+    Records of jobs that nothing here needs any more (a model that was taken out of the config) are left out.
+    Absolute paths keep their last part alone.
+    """
+    records = {
+        (record["rule"], *record["wildcards"].values()): record
+        for record in read_records(study_dir)
+        if "rule" in record
+    }
+    makers = {path: name for name, record in records.items() for path in record["outputs"]}
+    needed: dict[tuple, dict] = {}
+    waiting = [_relative(study_dir, Path(study_dir, path)) for path in outputs]
+    while waiting:
+        name = maker_of(waiting.pop(), makers)
+        if name is not None and name not in needed:
+            needed[name] = records[name]
+            waiting.extend(records[name]["inputs"])
+    return [
+        without_places({key: value for key, value in needed[name].items() if key in OF_A_JOB})
+        for name in sorted(needed)
+    ]
+
+
+def share(records: list[dict]) -> dict:
+    """Records of jobs with what many of them have in common, code and packages, written once.
+
+    Returns
+    -------
+    dict
+        ``shared``: ``code`` and ``packages``, each name -> mapping, where the name is the rule's, with a number if the
+        rule's jobs have several; ``jobs``: the records, with such a name in place of the mapping.
+    """
+    shared: dict[str, dict[str, dict]] = {kind: {} for kind in SHARED}
+    jobs = []
+    for record in records:
+        names = {}
+        for kind, known in shared.items():
+            value, name, number = record.get(kind, {}), record["rule"], 2
+            while known.setdefault(name, value) != value:
+                name, number = f"{record['rule']} ({number})", number + 1
+            names[kind] = name
+        jobs.append(record | names)
+    return {"shared": shared, "jobs": jobs}
+
+
+def unshare(provenance: Mapping) -> list[dict]:
+    """Records of the jobs as they were before `share`; none from a release that wrote none."""
+    shared = provenance.get("shared", {})
+    return [
+        job | {kind: shared[kind][job[kind]] for kind in SHARED if kind in shared} for job in provenance.get("jobs", [])
+    ]
+
+
+def maker_of(path: str, makers: Mapping[str, tuple]) -> tuple | None:
+    """The job that made a file: the file is one of its outputs, or lies in a folder that is one."""
+    while path:
+        if path in makers:
+            return makers[path]
+        path = path.rpartition("/")[0]
+    return None
 
 
 def write(path: Path, record: Mapping[str, object]) -> None:
@@ -86,6 +164,7 @@ def machine() -> dict[str, object]:
         "release": platform.release().split("-")[0],
         "architecture": platform.machine(),
         "processor": _processor(),
+        "accelerators": _accelerators(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gb": _memory_gb(),
     }
@@ -111,19 +190,16 @@ def files(study_dir: Path, paths: Iterable[str | Path]) -> list[dict]:
     return [_file(name, found[name]) for name in sorted(found)]
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while block := stream.read(CHUNK):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def without_places(value: object) -> object:
-    """Copy of a config in which absolute paths keep their last part alone, as plain JSON values."""
+    """Copy of a config or record as plain JSON values; absolute paths, keys too, keep their last part alone."""
     if isinstance(value, Mapping):
-        return {str(key): without_places(item) for key, item in value.items()}
+        kept: dict[str, object] = {}
+        for key, item in value.items():
+            name, number = str(without_places(str(key))), 2
+            while name in kept:  # same last part, other folder
+                name, number = f"{without_places(str(key))} ({number})", number + 1
+            kept[name] = without_places(item)
+        return kept
     if isinstance(value, list | tuple):
         return [without_places(item) for item in value]
     if isinstance(value, PurePath):
@@ -146,7 +222,7 @@ def _relative(study_dir: Path, path: Path) -> str:
 def _file(name: str, path: Path) -> dict:
     if not path.is_file():
         return {"path": name, "bytes": None, "sha256": None, "reason": "not there"}
-    return {"path": name, "bytes": path.stat().st_size, "sha256": sha256(path)}
+    return {"path": name, "bytes": path.stat().st_size, "sha256": file_sha256(path)}
 
 
 def _processor() -> str:
@@ -156,6 +232,15 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or "unknown"
+
+
+def _accelerators() -> list[str]:
+    """Names of the GPUs that this process may use."""
+    if shutil.which("nvidia-smi") is None:
+        return []
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return sorted(done.stdout.split("\n")[:-1]) if done.returncode == 0 else []
 
 
 def _memory_gb() -> float | None:

@@ -1,8 +1,7 @@
 """A study's config and sheets: read, checked before any job, and explained when wrong."""
 
+import copy
 import difflib
-import hashlib
-import os
 import re
 from pathlib import Path
 
@@ -30,6 +29,23 @@ def find_sheet(path: str, repository: Path) -> Path:
     raise StudyError(
         f"{path}: no such file, neither in the working directory {Path.cwd().name}/ nor beside the workflow."
     )
+
+
+def with_defaults(config: dict, file: Path) -> dict:
+    """A config with every key that it leaves out taken from a file of defaults; the config itself stays as it is.
+
+    Snakemake reads no ``configfile:`` of a workflow that another one uses as a module: its config is then what the
+    other workflow hands over, and the defaults have to be put below it here.
+    """
+    return _below(yaml.safe_load(Path(file).read_text()), config)
+
+
+def _below(defaults: dict, config: dict) -> dict:
+    merged = dict(defaults)
+    for key, value in config.items():
+        nested = isinstance(value, dict) and isinstance(defaults.get(key), dict)
+        merged[key] = _below(defaults[key], value) if nested else copy.deepcopy(value)
+    return merged
 
 
 def check_config(config: dict, files: list[str]) -> None:
@@ -173,13 +189,3 @@ def _known(where: str, column: str, value: str, known: list[str]) -> None:
 def _read_sheet(name: str, path: Path) -> pd.DataFrame:
     sheet = tables.read(name, path)
     return sheet.astype(object).where(sheet.notna(), None)
-
-
-def listing_digest(folders: list[str]) -> str:
-    """Digest of the names of all files below some folders, without opening or touching any."""
-    digest = hashlib.sha256()
-    for folder in folders:
-        for place, subfolders, files in os.walk(folder):
-            subfolders.sort()
-            digest.update("\n".join([place, *sorted(files)]).encode(errors="surrogateescape"))
-    return digest.hexdigest()[:12]

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from ichor.disk_space import whole_file
 from ichor.errors import StudyError
 from ichor.reasons import Reason
 
@@ -92,14 +93,14 @@ def read_all(table: str, paths: list[str | Path]) -> pd.DataFrame:
 
 
 def write(table: str, data: pd.DataFrame, path: str | Path) -> None:
-    """Check `data`, put its columns in order and write it as TSV or Parquet (by suffix)."""
+    """Check `data`, put its columns in order and write it as TSV or Parquet (by suffix), complete or not at all."""
     path = Path(path)
     data = validate(table, data, f"table {table} for {path}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".parquet":
-        data.to_parquet(path, index=False)
-    else:
-        data.to_csv(path, sep="\t", index=False, na_rep="", lineterminator="\n")
+    with whole_file(path) as part:
+        if path.suffix == ".parquet":
+            data.to_parquet(part, index=False)
+        else:
+            data.to_csv(part, sep="\t", index=False, na_rep="", lineterminator="\n")
 
 
 def validate(table: str, data: pd.DataFrame, source: str) -> pd.DataFrame:

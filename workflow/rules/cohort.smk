@@ -10,6 +10,7 @@ rule merge_patients:
         status="results/patients_status.tsv",
     log:
         "logs/merge_patients.log",
+    localrule: True
     conda:
         "../../envs/ichor.yaml"
     params:
@@ -28,6 +29,7 @@ rule make_splits:
         fitting=expand("results/splits/{split}.tsv", split=SPLITS),
     log:
         "logs/make_splits.log",
+    localrule: True
     conda:
         "../../envs/ichor.yaml"
     params:
@@ -52,6 +54,7 @@ rule assemble_cohort:
         status="results/cohort/{split}_status.tsv",
     log:
         "logs/assemble_cohort/{split}.log",
+    localrule: True
     conda:
         "../../envs/ichor.yaml"
     params:

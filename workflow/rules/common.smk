@@ -1,12 +1,15 @@
 # The study as the rules see it: checked config and sheets, names of centers, shards, splits and models.
-import shutil
+from functools import cache
 from pathlib import Path
 
-from ichor import run_lock, study
+from ichor import study
 from ichor.cohort.splits import split_names
+from ichor.dicom.file_patterns import any_name
 from ichor.errors import StudyError
+from ichor.listing import contents_digest, names_digest
 from ichor.models import registry
 from ichor.reruns import code_digest
+from ichor.verify.runs import other_run
 from snakemake.exceptions import WorkflowError
 
 WORKFLOW = Path(study.__file__).resolve().parent.parent
@@ -29,27 +32,25 @@ def load_study():
     return centers, columns, splits, models
 
 
+config = study.with_defaults(config, REPOSITORY / "config/config.yaml")  # a module gets no configfile
+
 try:
     CENTERS, COLUMNS, SPLITS, MODELS = load_study()
+    OTHER_RUN = str(other_run(config["other"], Path("results/provenance.json"))) if config["other"] else []
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 
-if workflow.is_main_process:
-    run_lock.remove_stale_lock()
+CENTER = CENTERS.to_dict("index")  # center -> column -> value: for functions that run once per job
 
 
-onstart:
-    run_lock.remember_owner()
-
-
-SHARDS = [str(shard) for shard in range(config["ingest"]["shards_per_center"])]
+# How many shards each center has is fixed by its sheet or by the config, never by how many scans it has today: so a new
+# patient goes into one shard and leaves the others as they are.
+SHARD_COUNTS = {name: int(row["shards"] or config["ingest"]["shards_per_center"]) for name, row in CENTER.items()}
+SHARDS = {name: [str(shard) for shard in range(count)] for name, count in SHARD_COUNTS.items()}
 FOLDS = [str(fold) for fold in range(config["segmentation"]["folds"])]
-SIMULATED = all(study.is_simulated(CENTERS.loc[name, "dicom"]) for name in CENTERS.index)
+SIMULATED = all(study.is_simulated(row["dicom"]) for row in CENTER.values())
 TARGETS = {"expansion": "expansion", "outcome": "poor_outcome"}
 KEY_FILE = config["privacy"]["key_file"] or (None if SIMULATED else "work/pseudonym.key")
-HAS_GPU = config["compute"]["device"] == "cuda" or (
-    config["compute"]["device"] == "auto" and bool(shutil.which("nvidia-smi"))
-)
 
 
 wildcard_constraints:
@@ -63,13 +64,28 @@ wildcard_constraints:
 
 def center_value(name):
     """Param function: the value of a column of the centers sheet for the job's center."""
-    return lambda wildcards: CENTERS.loc[wildcards.center, name]
+    return lambda wildcards: CENTER[wildcards.center][name]
 
 
-def code_of(script, *modules, files=""):
-    """Digest of a script, of every library module that it imports and of `files`, so that an edit reruns what uses them."""
+@cache
+def digest_of_code(script, modules, files):
+    """Digest of a script, of library modules and of all that these import, and of files."""
     found = tuple(path for path in WORKFLOW.glob(files) if path.is_file()) if files else ()
     return code_digest(WORKFLOW / "scripts" / f"{script}.py", modules, found)
+
+
+def code_of(script, module=None, files=""):
+    """Param function: digest of a script and of what it imports, so that an edit reruns what uses it.
+
+    `module` names, from the wildcards, a module that is imported by a name known at run time only. A function, because
+    the digest takes seconds for all rules, and the process of a single job on a cluster needs one.
+    """
+    return lambda wildcards: digest_of_code(script, (module(wildcards),) if module else (), files)
+
+
+def model_module(wildcards):
+    """Module of the job's kind of model."""
+    return f"ichor.models.{model_spec(wildcards)['kind']}"
 
 
 def predictions_of(task):
@@ -79,26 +95,33 @@ def predictions_of(task):
 
 def statuses_of(task):
     """Status tables that come with `predictions_of`."""
-    return [f"results/models/{task}/{model}/{split}/status.tsv" for model in MODELS.get(task, {}) for split in SPLITS]
+    return [
+        f"results/models/{task}/{model}/{split}/{step}_status.tsv"
+        for model in MODELS.get(task, {})
+        for split in SPLITS
+        for step in ("fit", "predict")
+    ]
 
 
 def source_folder(wildcards):
     """The center's folder as an input when the workflow makes it itself; other folders are watched by their listing."""
-    folder = CENTERS.loc[wildcards.center, "dicom"]
+    folder = CENTER[wildcards.center]["dicom"]
     return folder if study.is_simulated(folder) else []
 
 
 def source_masks(wildcards):
     """The center's reference masks, like `source_folder`."""
-    folder = CENTERS.loc[wildcards.center, "masks"]
+    folder = CENTER[wildcards.center]["masks"]
     return folder if study.is_simulated(folder) else []
 
 
 def listing(wildcards):
-    """Digest of the names of a center's files: a new file reruns the index, a touched one does not."""
-    center = CENTERS.loc[wildcards.center]
-    folders = [folder for folder in (center.dicom, center.nifti, center.masks) if folder]
-    return study.listing_digest([folder for folder in folders if not study.is_simulated(folder)])
+    """Digests of a center's file names and of its masks: touched files change nothing, a corrected mask does."""
+    center = CENTER[wildcards.center]
+    watched = {kind: center[kind] for kind in ("dicom", "nifti", "masks") if not study.is_simulated(center[kind])}
+    images = [watched[kind] for kind in ("dicom", "nifti") if watched.get(kind)]
+    masks = [watched["masks"]] if watched.get("masks") else []
+    return [names_digest(images), contents_digest(masks, wanted=any_name(center["mask_pattern"] or ""))]
 
 
 def model_spec(wildcards):
@@ -127,7 +150,16 @@ def segmentation_work(wildcards):
     return f"work/segmentation/{wildcards.split}"
 
 
+def per_shard(name, centers=None):
+    """Expand {center} and {shard} of a file name to all shards of some centers, or of all centers."""
+    return [
+        name.format(center=center, shard=shard)
+        for center in (SHARDS if centers is None else centers)
+        for shard in SHARDS[center]
+    ]
+
+
 def masks_of(split, name="{shard}.tsv"):
     """Mask tables of a split's centers: external centers take part in the split `external` only."""
     inside = CENTERS if split == "external" else CENTERS[CENTERS["role"] == "development"]
-    return expand(f"results/masks/{split}/{{center}}/{name}", center=inside.index, shard=SHARDS)
+    return per_shard(f"results/masks/{split}/{{center}}/{name}", inside.index)

@@ -15,8 +15,10 @@ rule evaluate:
         "benchmarks/evaluate.tsv"
     conda:
         "../../envs/ichor.yaml"
+    resources:
+        **needs("evaluate"),
     params:
-        evaluation=config["evaluation"],
+        evaluation={key: value for key, value in config["evaluation"].items() if key != "auc_alarm"},
         seed=config["seed"],
         code=code_of("evaluate"),
     script:

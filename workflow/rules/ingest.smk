@@ -4,8 +4,7 @@ SCAN_RULES = dict(
     min_slices=config["ingest"]["minimum_slices"],
     min_coverage_mm=config["ingest"]["minimum_coverage_mm"],
 )
-READING_LIMITS = dict(
-    header_seconds=config["ingest"]["file_timeout_s"],
+CONVERSION_LIMITS = dict(
     convert_seconds=config["ingest"]["conversion_timeout_s"],
     convert_memory_mb=int(1024 * config["ingest"]["memory_limit_gb"]),
 )
@@ -14,8 +13,10 @@ READING_LIMITS = dict(
 rule index_center:
     input:
         simulated=source_folder,
+        simulated_masks=source_masks,
     output:
         index="work/ingest/{center}/index.parquet",
+        masks="work/ingest/{center}/masks.parquet",
         status="results/ingest/{center}/index_status.tsv",
     log:
         "logs/index_center/{center}.log",
@@ -24,12 +25,14 @@ rule index_center:
     conda:
         "../../envs/ichor.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        **needs("index_center"),
     params:
-        center=lambda wildcards: CENTERS.loc[wildcards.center].to_dict(),
+        center=lambda wildcards: {
+            key: CENTER[wildcards.center][key]
+            for key in ("center", "dicom", "nifti", "image_pattern", "masks", "mask_pattern")
+        },
         listing=listing,
-        limits=READING_LIMITS,
+        limits=dict(header_seconds=config["ingest"]["file_timeout_s"]),
         key_file=KEY_FILE,
         code=code_of("index_center"),
     script:
@@ -38,12 +41,13 @@ rule index_center:
 
 rule harmonise_center:
     input:
-        table=lambda wildcards: CENTERS.loc[wildcards.center, "table"] or [],
+        table=lambda wildcards: CENTER[wildcards.center]["table"] or [],
     output:
         records="results/records/{center}.tsv",
         status="results/records/{center}_status.tsv",
     log:
         "logs/harmonise_center/{center}.log",
+    localrule: True
     conda:
         "../../envs/ichor.yaml"
     params:
@@ -55,29 +59,39 @@ rule harmonise_center:
         "../scripts/harmonise_center.py"
 
 
-rule select_center:
-    input:
-        index="work/ingest/{center}/index.parquet",
-        records="results/records/{center}.tsv",
-    output:
-        shards=[f"work/ingest/{{center}}/selection/{shard}.parquet" for shard in SHARDS],
-        selection="results/ingest/{center}/selection.tsv",
-        status="results/ingest/{center}/select_status.tsv",
-    log:
-        "logs/select_center/{center}.log",
-    conda:
-        "../../envs/ichor.yaml"
-    params:
-        rules=SCAN_RULES | dict(followup_h=config["ingest"]["followup_h"]),
-        code=code_of("select_center"),
-    script:
-        "../scripts/select_center.py"
+# The outputs of a rule cannot depend on its wildcards, so centers with another number of shards have a rule of their own.
+for COUNT in sorted(set(SHARD_COUNTS.values())):
+
+    rule:
+        name:
+            "select_center" if COUNT == config["ingest"]["shards_per_center"] else f"select_center_into_{COUNT}"
+        input:
+            index="work/ingest/{center}/index.parquet",
+            masks="work/ingest/{center}/masks.parquet",
+            records="results/records/{center}.tsv",
+        output:
+            shards=[f"work/ingest/{{center}}/selection/{shard}.parquet" for shard in range(COUNT)],
+            selection="results/ingest/{center}/selection.tsv",
+            status="results/ingest/{center}/select_status.tsv",
+        log:
+            "logs/select_center/{center}.log",
+        wildcard_constraints:
+            center="|".join(name for name, count in SHARD_COUNTS.items() if count == COUNT),
+        localrule: True
+        conda:
+            "../../envs/ichor.yaml"
+        params:
+            rules=SCAN_RULES | dict(followup_h=config["ingest"]["followup_h"]),
+            masks=center_value("masks"),
+            mask_pattern=center_value("mask_pattern"),
+            code=code_of("select_center"),
+        script:
+            "../scripts/select_center.py"
 
 
 rule convert_shard:
     input:
         selection="work/ingest/{center}/selection/{shard}.parquet",
-        masks=source_masks,
     output:
         images=directory("results/images/{center}/{shard}"),
         scans="results/ingest/{center}/{shard}/scans.tsv",
@@ -89,14 +103,11 @@ rule convert_shard:
     conda:
         "../../envs/ichor.yaml"
     resources:
-        mem_mb=4000,
-        runtime=240,
+        **needs("convert_shard"),
     params:
-        masks=center_value("masks"),
-        mask_pattern=center_value("mask_pattern"),
         mask_labels=center_value("mask_labels"),
         rules=SCAN_RULES,
-        limits=READING_LIMITS,
+        limits=CONVERSION_LIMITS,
         code=code_of("convert_shard"),
     script:
         "../scripts/convert_shard.py"
@@ -104,18 +115,19 @@ rule convert_shard:
 
 rule merge_scans:
     input:
-        scans=expand("results/ingest/{center}/{shard}/scans.tsv", center=CENTERS.index, shard=SHARDS),
+        scans=per_shard("results/ingest/{center}/{shard}/scans.tsv"),
         status=[
             *expand("results/ingest/{center}/index_status.tsv", center=CENTERS.index),
             *expand("results/records/{center}_status.tsv", center=CENTERS.index),
             *expand("results/ingest/{center}/select_status.tsv", center=CENTERS.index),
-            *expand("results/ingest/{center}/{shard}/status.tsv", center=CENTERS.index, shard=SHARDS),
+            *per_shard("results/ingest/{center}/{shard}/status.tsv"),
         ],
     output:
         scans="results/scans.tsv",
         status="results/ingest/status.tsv",
     log:
         "logs/merge_scans.log",
+    localrule: True
     conda:
         "../../envs/ichor.yaml"
     params:

@@ -1,14 +1,13 @@
-# Every model of every task: fitted once per split, saved as a bundle, predicted from the bundle.
+# Every model of every task: fitted once per split and saved as a bundle, predicted from the bundle.
 
 
 rule fit_model:
     input:
         cohort="results/cohort/{split}.tsv",
     output:
-        predictions="results/predictions/{task}/{model}/{split}.parquet",
         weights="results/models/{task}/{model}/{split}/model.safetensors",
         model="results/models/{task}/{model}/{split}/model.json",
-        status="results/models/{task}/{model}/{split}/status.tsv",
+        status="results/models/{task}/{model}/{split}/fit_status.tsv",
     log:
         "logs/fit_model/{task}/{model}/{split}.log",
     benchmark:
@@ -16,14 +15,38 @@ rule fit_model:
     conda:
         "../../envs/ichor.yaml"
     resources:
-        gpu=int(HAS_GPU),
-        mem_mb=16000,
-        runtime=1440,
+        **needs_of_model("fit"),
     params:
         target=lambda wildcards: TARGETS[wildcards.task],
         spec=model_spec,
         seed=config["seed"],
-        compute=config["compute"],
-        code=lambda wildcards: code_of("fit_model", f"ichor.models.{model_spec(wildcards)['kind']}"),
+        device=config["compute"]["device"],
+        precision=config["compute"]["precision"],
+        code=code_of("fit_model", model_module),
     script:
         "../scripts/fit_model.py"
+
+
+rule predict_model:
+    input:
+        cohort="results/cohort/{split}.tsv",
+        weights="results/models/{task}/{model}/{split}/model.safetensors",
+        model="results/models/{task}/{model}/{split}/model.json",
+    output:
+        predictions="results/predictions/{task}/{model}/{split}.parquet",
+        status="results/models/{task}/{model}/{split}/predict_status.tsv",
+    log:
+        "logs/predict_model/{task}/{model}/{split}.log",
+    benchmark:
+        "benchmarks/predict_model/{task}/{model}/{split}.tsv"
+    conda:
+        "../../envs/ichor.yaml"
+    resources:
+        **needs_of_model("predict"),
+    params:
+        target=lambda wildcards: TARGETS[wildcards.task],
+        spec=model_spec,
+        device=config["compute"]["device"],
+        code=code_of("predict_model", model_module),
+    script:
+        "../scripts/predict_model.py"

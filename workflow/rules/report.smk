@@ -12,6 +12,7 @@ rule merge_status:
         status="results/status.tsv",
     log:
         "logs/merge_status.log",
+    localrule: True
     conda:
         "../../envs/ichor.yaml"
     params:
@@ -32,6 +33,7 @@ rule describe_cohort:
         table_one="results/cohort/table_one.tsv",
     log:
         "logs/describe_cohort.log",
+    localrule: True
     conda:
         "../../envs/ichor.yaml"
     params:
@@ -55,10 +57,11 @@ rule write_provenance:
         provenance="results/provenance.json",
     log:
         "logs/write_provenance.log",
+    localrule: True
     conda:
         "../../envs/ichor.yaml"
     params:
-        config=config,
+        config={key: value for key, value in config.items() if key not in ("other", "explain", "store")},
         inputs=provenance_inputs,
         code=code_of("write_provenance"),
     script:
@@ -94,6 +97,8 @@ rule write_report:
         "benchmarks/write_report.tsv"
     conda:
         "../../envs/ichor.yaml"
+    resources:
+        **needs("write_report"),
     params:
         study=dict(config["study"], simulated=SIMULATED),
         splits=SPLITS,
@@ -103,3 +108,25 @@ rule write_report:
         code=code_of("write_report", files="ichor/report/template/*"),
     script:
         "../scripts/write_report.py"
+
+
+if "verify" in (getattr(TYPED, "targets", None) or []) and not OTHER_RUN:  # told before a study is run for it
+    raise WorkflowError("Which run is the other one? Write snakemake verify --config other=FOLDER-OF-THAT-STUDY.")
+
+
+rule verify:
+    input:
+        provenance="results/provenance.json",
+        other=OTHER_RUN,
+    output:
+        table="results/verification.tsv",
+        text="results/verification.txt",
+    log:
+        "logs/verify.log",
+    localrule: True
+    conda:
+        "../../envs/ichor.yaml"
+    params:
+        code=code_of("verify"),
+    script:
+        "../scripts/verify.py"

@@ -15,8 +15,7 @@ rule plan_segmentation:
     conda:
         "../../envs/ichor.yaml"
     resources:
-        mem_mb=8000,
-        runtime=240,
+        **needs("plan_segmentation"),
     params:
         work_dir=segmentation_work,
         labels=config["segmentation"]["labels"],
@@ -42,15 +41,12 @@ rule train_segmentation:
     conda:
         "../../envs/ichor.yaml"
     resources:
-        gpu=int(HAS_GPU),
-        mem_mb=16000,
-        runtime=2880,
+        **needs("train_segmentation"),
     params:
         work_dir=segmentation_work,
-        budget={
+        budget={  # how often it saves changes no result, and is read from the config
             key: value for key, value in config["segmentation"]["budget"].items() if key != "checkpoint_every_epochs"
         },
-        checkpoint_every_epochs=config["segmentation"]["budget"]["checkpoint_every_epochs"],
         seed=config["seed"],
         device=config["compute"]["device"],
         code=code_of("train_segmentation"),
@@ -75,9 +71,7 @@ rule segment_shard:
     conda:
         "../../envs/ichor.yaml"
     resources:
-        gpu=int(HAS_GPU),
-        mem_mb=8000,
-        runtime=480,
+        **needs("segment_shard"),
     params:
         inference=config["segmentation"]["inference"],
         device=config["compute"]["device"],
@@ -96,6 +90,7 @@ rule merge_masks:
         agreement="results/segmentation/agreement.tsv",
     log:
         "logs/merge_masks.log",
+    localrule: True
     conda:
         "../../envs/ichor.yaml"
     params:

@@ -16,8 +16,7 @@ rule simulate_center:
     conda:
         "../../envs/ichor.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        **needs("simulate_center"),
     params:
         simulate=config["simulate"],
         seed=config["seed"],
@@ -33,6 +32,7 @@ rule link_truth:
         truth="results/truth.tsv",
     log:
         "logs/link_truth.log",
+    localrule: True
     conda:
         "../../envs/ichor.yaml"
     params:

@@ -5,28 +5,34 @@ from typing import TYPE_CHECKING
 
 from ichor import tables
 from ichor.dicom.checks import CheckRules
-from ichor.dicom.convert import ReferenceSheet, convert_shard
+from ichor.dicom.convert import convert_shard, read_contents
 from ichor.dicom.limits import Limits
-from ichor.logs import log_to
+from ichor.jobs.run import run
 from ichor.private_tables import read_private
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-if __name__ == "__main__":
-    log_to(snakemake.log[0])
-    params = snakemake.params
-    sheet = ReferenceSheet(Path(params.masks), params.mask_pattern, params.mask_labels) if params.masks else None
+def work_dir(job) -> Path:
+    return Path("work/ingest", job.wildcards.center, f"convert-{job.wildcards.shard}")
+
+
+def main(job) -> None:
     scans, status = convert_shard(
-        read_private(snakemake.input.selection),
-        snakemake.wildcards.center,
-        Path(snakemake.output.images),
-        masks=sheet,
-        rules=CheckRules(**params.rules),
-        limits=Limits(**params.limits),
-        work_dir=Path("work/ingest", snakemake.wildcards.center, f"convert-{snakemake.wildcards.shard}"),
-        log=snakemake.log[0],
+        read_private(job.input.selection),
+        job.wildcards.center,
+        Path(job.output.images),
+        mask_labels=job.params.mask_labels or "",
+        rules=CheckRules(**job.params.rules),
+        limits=Limits(**job.params.limits),
+        work_dir=work_dir(job),
+        log=job.log[0],
     )
-    tables.write("scans", scans, snakemake.output.scans)
-    tables.write("status", status, snakemake.output.status)
+    tables.write("scans", scans, job.output.scans)
+    tables.write("status", status, job.output.status)
+
+
+if __name__ == "__main__":
+    # files of an archive are known by their contents: touched, copied or moved ones give the same scans
+    run(snakemake, main, reads={"selection": lambda job: read_contents(job.input.selection, work_dir(job))})

@@ -1,31 +1,41 @@
-"""Fit one model on one split, save its bundle and predict from the bundle (rule fit_model)."""
+"""Fit one model on one split's train and tune rows and save its bundle (rule fit_model)."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ichor import tables
-from ichor.logs import log_to
+from ichor.cohort.fences import fitting_rows
+from ichor.jobs.run import run
 from ichor.training.fit import fit_model
+from ichor.training.rows import model_rows
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-if __name__ == "__main__":
-    log_to(snakemake.log[0])
-    names = snakemake.wildcards
-    predictions, status = fit_model(
-        tables.read("cohort", snakemake.input.cohort),
+def rows(job):
+    cohort = tables.read("cohort", job.input.cohort)
+    return model_rows(fitting_rows(cohort, job.wildcards.split), job.params.spec, job.params.target)
+
+
+def main(job) -> None:
+    names = job.wildcards
+    status = fit_model(
+        tables.read("cohort", job.input.cohort),
         task=names.task,
-        target=snakemake.params.target,
+        target=job.params.target,
         model=names.model,
-        spec=snakemake.params.spec,
-        seed=snakemake.params.seed,
-        device=snakemake.params.compute["device"],
-        precision=snakemake.params.compute["precision"],
-        threads=snakemake.threads,
+        spec=job.params.spec,
+        seed=job.params.seed,
+        device=job.params.device,
+        precision=job.params.precision,
+        threads=job.threads,
+        volumes_dir=Path("work/volumes"),
         checkpoint_dir=Path("work/models", names.task, names.model, names.split),
-        bundle_dir=Path(snakemake.output.model).parent,
+        bundle_dir=Path(job.output.model).parent,
     )
-    tables.write("predictions", predictions, snakemake.output.predictions)
-    tables.write("status", status, snakemake.output.status)
+    tables.write("status", status, job.output.status)
+
+
+if __name__ == "__main__":
+    run(snakemake, main, reads={"cohort": rows}, modules=lambda job: [f"ichor.models.{job.params.spec['kind']}"])

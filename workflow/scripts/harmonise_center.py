@@ -7,21 +7,24 @@ import pandas as pd
 
 from ichor import tables
 from ichor.cohort.harmonise import harmonise_center
-from ichor.logs import log_to
-from ichor.pseudonyms import study_key
+from ichor.jobs.run import run
+from ichor.pseudonyms import key_digest, study_key
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-if __name__ == "__main__":
-    log_to(snakemake.log[0])
+def main(job) -> None:
     records, status = harmonise_center(
-        snakemake.wildcards.center,
-        snakemake.params.role,
-        Path(snakemake.input.table) if snakemake.input.table else None,
-        pd.DataFrame(snakemake.params.columns, columns=tables.columns("columns")),
-        study_key(snakemake.params.key_file),
+        job.wildcards.center,
+        job.params.role,
+        Path(job.input.table) if job.input.table else None,
+        pd.DataFrame(job.params.columns, columns=tables.columns("columns")),
+        study_key(job.params.key_file),
     )
-    tables.write("patients", records, snakemake.output.records)
-    tables.write("status", status, snakemake.output.status)
+    tables.write("patients", records, job.output.records)
+    tables.write("status", status, job.output.status)
+
+
+if __name__ == "__main__":
+    run(snakemake, main, reads={"key": lambda job: key_digest(study_key(job.params.key_file))})

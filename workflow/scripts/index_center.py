@@ -1,12 +1,14 @@
 """Read the headers of one center's files (rule index_center)."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ichor import tables
 from ichor.dicom.index import index_center
 from ichor.dicom.limits import Limits
 from ichor.dicom.nifti import index_nifti_center
-from ichor.logs import log_to
+from ichor.dicom.references import list_masks
+from ichor.jobs.run import run
 from ichor.private_tables import write_private
 from ichor.pseudonyms import study_key
 
@@ -14,14 +16,22 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-if __name__ == "__main__":
-    log_to(snakemake.log[0])
-    center = snakemake.params.center
-    common = dict(key=study_key(snakemake.params.key_file), limits=Limits(**snakemake.params.limits))
+def main(job) -> None:
+    center = job.params.center
+    common = dict(key=study_key(job.params.key_file), limits=Limits(**job.params.limits))
     if center["dicom"]:
-        index, status = index_center(center["center"], center["dicom"], workers=snakemake.threads, **common)
+        kept = Path("work/ingest", center["center"], "headers")
+        status = index_center(
+            center["center"], center["dicom"], job.output.index, workers=job.threads, cache=kept, **common
+        )
     else:
         pattern = center["image_pattern"]
-        index, status = index_nifti_center(center["center"], center["nifti"], image_pattern=pattern, **common)
-    write_private(index, snakemake.output.index)
-    tables.write("status", status, snakemake.output.status)
+        status = index_nifti_center(
+            center["center"], center["nifti"], job.output.index, image_pattern=pattern, **common
+        )
+    write_private(list_masks(center["masks"], center["mask_pattern"]), job.output.masks)
+    tables.write("status", status, job.output.status)
+
+
+if __name__ == "__main__":
+    run(snakemake, main, keep=False)  # no key can hold an archive; headers that were read before are not read again

@@ -3,15 +3,18 @@
 from typing import TYPE_CHECKING
 
 from ichor import tables
-from ichor.logs import log_to
-from ichor.pseudonyms import study_key
+from ichor.jobs.run import run
+from ichor.pseudonyms import key_digest, study_key
 from ichor.simulate.truth import link
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
+def main(job) -> None:
+    paths = dict(zip(job.params.centers, job.input.truth, strict=True))
+    tables.write("truth", link(paths, study_key(job.params.key_file)), job.output.truth)
+
+
 if __name__ == "__main__":
-    log_to(snakemake.log[0])
-    paths = dict(zip(snakemake.params.centers, snakemake.input.truth, strict=True))
-    tables.write("truth", link(paths, study_key(snakemake.params.key_file)), snakemake.output.truth)
+    run(snakemake, main, reads={"key": lambda job: key_digest(study_key(job.params.key_file))})

@@ -3,16 +3,19 @@
 from typing import TYPE_CHECKING
 
 from ichor import tables
-from ichor.logs import log_to
+from ichor.jobs.run import run
 from ichor.segmentation.agreement import summarise_agreement
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
+def main(job) -> None:
+    masks = tables.read_all("masks", job.input.masks)
+    tables.write("masks", masks, job.output.masks)
+    tables.write("status", tables.read_all("status", job.input.status), job.output.status)
+    summarise_agreement(masks).to_csv(job.output.agreement, sep="\t", index=False)
+
+
 if __name__ == "__main__":
-    log_to(snakemake.log[0])
-    masks = tables.read_all("masks", snakemake.input.masks)
-    tables.write("masks", masks, snakemake.output.masks)
-    tables.write("status", tables.read_all("status", snakemake.input.status), snakemake.output.status)
-    summarise_agreement(masks).to_csv(snakemake.output.agreement, sep="\t", index=False)
+    run(snakemake, main)

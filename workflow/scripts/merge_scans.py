@@ -6,16 +6,19 @@ import pandas as pd
 
 from ichor import tables
 from ichor.cohort.assemble import merge_scans
-from ichor.logs import log_to
+from ichor.jobs.run import run
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
+def main(job) -> None:
+    frames = [tables.read("scans", path) for path in job.input.scans]
+    scans, status = merge_scans(frames, on_duplicate=job.params.duplicates)
+    tables.write("scans", scans, job.output.scans)
+    earlier = tables.read_all("status", job.input.status)
+    tables.write("status", pd.concat([earlier, status], ignore_index=True), job.output.status)
+
+
 if __name__ == "__main__":
-    log_to(snakemake.log[0])
-    frames = [tables.read("scans", path) for path in snakemake.input.scans]
-    scans, status = merge_scans(frames, on_duplicate=snakemake.params.duplicates)
-    tables.write("scans", scans, snakemake.output.scans)
-    earlier = tables.read_all("status", snakemake.input.status)
-    tables.write("status", pd.concat([earlier, status], ignore_index=True), snakemake.output.status)
+    run(snakemake, main)

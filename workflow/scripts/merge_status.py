@@ -3,20 +3,23 @@
 from typing import TYPE_CHECKING
 
 from ichor import tables
-from ichor.logs import log_to
+from ichor.jobs.run import run
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-if __name__ == "__main__":
-    log_to(snakemake.log[0])
+def main(job) -> None:
     paths = [
-        snakemake.input.ingest,
-        snakemake.input.patients,
-        snakemake.input.masks,
-        *snakemake.input.cohorts,
-        *snakemake.input.models,
+        job.input.ingest,
+        job.input.patients,
+        job.input.masks,
+        *job.input.cohorts,
+        *job.input.models,
     ]
     status = tables.read_all("status", paths).drop_duplicates(ignore_index=True)
-    tables.write("status", status, snakemake.output.status)
+    tables.write("status", status, job.output.status)
+
+
+if __name__ == "__main__":
+    run(snakemake, main)

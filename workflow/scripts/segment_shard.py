@@ -4,26 +4,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ichor import tables
-from ichor.logs import log_to
-from ichor.segmentation.predict import segment_shard
-from ichor.training.device import choose_device
+from ichor.jobs.run import run
+from ichor.segmentation.columns import rows_of_scans, segmented_scans
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-if __name__ == "__main__":
-    log_to(snakemake.log[0])
+def scans(job):
+    return segmented_scans(tables.read("scans", job.input.scans))
+
+
+def fitting(job):
+    return rows_of_scans(tables.read("splits", job.input.fitting), tables.read("scans", job.input.scans))
+
+
+def main(job) -> None:
+    from ichor.segmentation.predict import segment_shard  # here, because a kept job must not pay for torch
+    from ichor.training.device import choose_device
+
     masks, status = segment_shard(
-        tables.read("scans", snakemake.input.scans),
-        tables.read("splits", snakemake.input.fitting),
-        snakemake.wildcards.split,
-        [Path(path).parent for path in snakemake.input.models],
-        Path(snakemake.output.folder),
-        device=choose_device(snakemake.params.device).type,
-        threads=snakemake.threads,
-        log=snakemake.log[0],
-        **snakemake.params.inference,
+        tables.read("scans", job.input.scans),
+        tables.read("splits", job.input.fitting),
+        job.wildcards.split,
+        [Path(path).parent for path in job.input.models],
+        Path(job.output.folder),
+        device=choose_device(job.params.device).type,
+        threads=job.threads,
+        log=job.log[0],
+        **job.params.inference,
     )
-    tables.write("masks", masks, snakemake.output.masks)
-    tables.write("status", status, snakemake.output.status)
+    tables.write("masks", masks, job.output.masks)
+    tables.write("status", status, job.output.status)
+
+
+if __name__ == "__main__":
+    run(snakemake, main, reads={"scans": scans, "fitting": fitting})

@@ -3,19 +3,22 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ichor.logs import log_to
+from ichor.jobs.run import run
 from ichor.simulate.center import simulate_center
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-if __name__ == "__main__":
-    log_to(snakemake.log[0])
+def main(job) -> None:
     simulate_center(
-        snakemake.wildcards.center,
-        Path(snakemake.output.records).parent,
-        patients=snakemake.params.simulate["patients_per_center"],
-        matrix=snakemake.params.simulate["matrix"],
-        seed=snakemake.params.seed,
+        job.wildcards.center,
+        Path(job.output.records).parent,
+        patients=job.params.simulate["patients_per_center"],
+        matrix=job.params.simulate["matrix"],
+        seed=job.params.seed,
     )
+
+
+if __name__ == "__main__":
+    run(snakemake, main)

@@ -3,24 +3,28 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ichor.logs import log_to
-from ichor.segmentation.train import train_fold
-from ichor.training.device import choose_device
+from ichor.jobs.run import run
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-if __name__ == "__main__":
-    log_to(snakemake.log[0])
+def main(job) -> None:
+    from ichor.segmentation.train import train_fold  # here, because a kept job must not pay for torch
+    from ichor.training.device import choose_device
+
     train_fold(
-        Path(snakemake.input.plans),
-        Path(snakemake.params.work_dir),
-        int(snakemake.wildcards.fold),
-        budget=snakemake.params.budget,
-        seed=snakemake.params.seed,
-        device=choose_device(snakemake.params.device).type,
-        checkpoint_every_epochs=snakemake.params.checkpoint_every_epochs,
-        out_dir=Path(snakemake.output.model).parent,
-        threads=snakemake.threads,
+        Path(job.input.plans),
+        Path(job.params.work_dir),
+        int(job.wildcards.fold),
+        budget=job.params.budget,
+        seed=job.params.seed,
+        device=choose_device(job.params.device).type,
+        checkpoint_every_epochs=job.config["segmentation"]["budget"]["checkpoint_every_epochs"],
+        out_dir=Path(job.output.model).parent,
+        threads=job.threads,
     )
+
+
+if __name__ == "__main__":
+    run(snakemake, main)

@@ -3,20 +3,23 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ichor.logs import log_to
+from ichor.jobs.run import run
 from ichor.provenance import collect, write
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-if __name__ == "__main__":
-    log_to(snakemake.log[0])
+def main(job) -> None:
     record = collect(
         Path.cwd(),
-        inputs=snakemake.params.inputs,
-        outputs=list(snakemake.input),
-        config=snakemake.params.config,
-        seed=snakemake.params.config["seed"],
+        inputs=job.params.inputs,
+        outputs=list(job.input),
+        config=job.params.config,
+        seed=job.params.config["seed"],
     )
-    write(Path(snakemake.output.provenance), record)
+    write(Path(job.output.provenance), record)
+
+
+if __name__ == "__main__":
+    run(snakemake, main, keep=False)  # says when it was written

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ichor import tables
-from ichor.logs import log_to
+from ichor.jobs.run import run
 from ichor.report.cases import choose
 from ichor.report.figure_files import write_figures
 from ichor.report.page import write_page
@@ -28,21 +28,24 @@ NAMED = (
 )
 
 
-if __name__ == "__main__":
-    log_to(snakemake.log[0])
-    params = snakemake.params
-    parts = {name: Path(snakemake.input[name]) for name in NAMED}
-    parts["cohort"] = [Path(path) for path in snakemake.input.cohorts]
-    masks, scans = tables.read("masks", snakemake.input.masks), tables.read("scans", snakemake.input.scans)
+def main(job) -> None:
+    params = job.params
+    parts = {name: Path(job.input[name]) for name in NAMED}
+    parts["cohort"] = [Path(path) for path in job.input.cohorts]
+    masks, scans = tables.read("masks", job.input.masks), tables.read("scans", job.input.scans)
     cases = choose(masks, scans, params.splits[0])
     write_page(
-        Path(snakemake.output.page),
+        Path(job.output.page),
         study=params.study,
         tables=parts,
-        provenance=json.loads(Path(snakemake.input.provenance).read_text()),
+        provenance=json.loads(Path(job.input.provenance).read_text()),
         models=params.models,
         cases=cases,
         growth_ml=params.growth_ml,
         auc_alarm=params.auc_alarm,
     )
-    write_figures(Path(snakemake.output.figures), parts, study=params.study, models=params.models, cases=cases)
+    write_figures(Path(job.output.figures), parts, study=params.study, models=params.models, cases=cases)
+
+
+if __name__ == "__main__":
+    run(snakemake, main, keep=False)  # says when it was written

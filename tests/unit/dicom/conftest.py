@@ -14,6 +14,7 @@ sys.modules["phantom_series"] = phantom_series
 _spec.loader.exec_module(phantom_series)
 
 KEY = b"k" * 32
+MASKS = "{patient}_{time_point}.nii.gz"
 
 
 @dataclass
@@ -33,20 +34,35 @@ class Ingest:
 
 
 @pytest.fixture
-def ingest(tmp_path, monkeypatch):
+def index(tmp_path_factory):
+    """Index a DICOM folder: the private index and the status table."""
+    from ichor.dicom.index import index_center
+    from ichor.private_tables import read_private
+
+    def run(folder, **options):
+        out = tmp_path_factory.mktemp("work") / "index.parquet"
+        status = index_center("aurora", folder, out, key=KEY, **options)
+        return read_private(out), status
+
+    return run
+
+
+@pytest.fixture
+def ingest(tmp_path, monkeypatch, index):
     """Run a DICOM folder through the whole ingest, with the relative paths that the workflow uses."""
     from ichor.dicom.convert import convert_shard
-    from ichor.dicom.index import index_center
+    from ichor.dicom.references import ReferenceMasks, list_masks
     from ichor.dicom.select import select_series
 
     monkeypatch.chdir(tmp_path)
 
-    def run(folder, records=None, rules=None, limits=None, **options):
-        index, found = index_center("aurora", folder, key=KEY, limits=limits)
-        selection, public, refused = select_series(index, records, center="aurora", rules=rules)
+    def run(folder, records=None, rules=None, limits=None, masks=None, pattern=MASKS, **options):
+        rows, found = index(folder, limits=limits)
+        reference = masks and ReferenceMasks(masks, pattern, dict(list_masks(masks, pattern).itertuples(index=False)))
+        selection, public, refused = select_series(rows, records, center="aurora", rules=rules, masks=reference)
         out = Path("images")
-        scans, converted = convert_shard(selection[0], "aurora", out, limits=limits, work_dir=Path("work"), **options)
+        scans, converted = convert_shard(selection[0], "aurora", out, limits=limits, **options)
         status = pd.concat([found, refused, converted], ignore_index=True)
-        return Ingest(index, selection[0], public, scans, status, out)
+        return Ingest(rows, selection[0], public, scans, status, out)
 
     return run

@@ -7,7 +7,6 @@ import pytest
 from phantom_series import CLOT_CENTER_LPS, CLOT_RADIUS_MM, Scan, geometry, head_hu, write_series
 from scipy import ndimage
 
-from ichor.dicom.convert import ReferenceSheet
 from ichor.dicom.limits import Limits
 
 CLOT_ML = 4 / 3 * np.pi * CLOT_RADIUS_MM**3 / 1000
@@ -196,8 +195,7 @@ def test_reference_mask_lies_on_the_clot(tilt, tmp_path, ingest):
     write_series(tmp_path / "in", scan)
     (tmp_path / "masks").mkdir()
     mask_on(tmp_path / "masks" / "P1_baseline.nii.gz", scan, label=7)
-    sheet = ReferenceSheet(tmp_path / "masks", "{patient}_{time_point}.nii.gz", "7=iph;2=ivh")
-    done = ingest(tmp_path / "in", masks=sheet)
+    done = ingest(tmp_path / "in", masks=tmp_path / "masks", mask_labels="7=iph;2=ivh")
     image, mask = (nib.load(done.scans[name][0]) for name in ("image", "reference_mask"))
     assert mask.shape == image.shape and np.allclose(mask.affine, image.affine)
     labels, data = np.asanyarray(mask.dataobj), np.asanyarray(image.dataobj)
@@ -211,8 +209,7 @@ def test_a_mask_that_does_not_fit_is_dropped_and_told(change, tmp_path, ingest):
     write_series(tmp_path / "in")
     (tmp_path / "masks").mkdir()
     mask_on(tmp_path / "masks" / "P1_baseline.nii.gz", Scan(), **change)
-    sheet = ReferenceSheet(tmp_path / "masks", "{patient}_{time_point}.nii.gz", "1=iph")
-    done = ingest(tmp_path / "in", masks=sheet)
+    done = ingest(tmp_path / "in", masks=tmp_path / "masks", mask_labels="1=iph")
     assert len(done.scans) == 1 and done.scans["reference_mask"][0] is None
     assert "reference_mismatch" in done.codes("flagged")
 

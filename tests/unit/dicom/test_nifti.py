@@ -1,16 +1,22 @@
+import hashlib
+
 import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
 from phantom_series import head_hu
 
-from ichor.dicom.convert import ReferenceSheet, convert_shard
-from ichor.dicom.nifti import index_nifti_center, pattern_regex
+from ichor.dicom.convert import convert_shard
+from ichor.dicom.file_patterns import pattern_regex
+from ichor.dicom.nifti import index_nifti_center
+from ichor.dicom.references import ReferenceMasks, list_masks
 from ichor.dicom.select import select_series
 from ichor.errors import StudyError
+from ichor.private_tables import read_private
 from ichor.pseudonyms import pseudonym
 
 KEY = b"k" * 32
+PATTERN = "{patient}_{time_point}.nii.gz"
 RECORD = dict(onset_to_ct_h=3.0, onset_to_followup_ct_h=27.0, onset_to_surgery_h=None)
 
 
@@ -27,8 +33,14 @@ def save_head(path, axes=("L", "P", "S"), dtype=np.int16):
     return data, affine
 
 
+def index_nifti(folder, pattern, work):
+    path = work / "index.parquet"
+    status = index_nifti_center("aurora", folder, path, key=KEY, image_pattern=pattern)
+    return read_private(path), status
+
+
 def chain(folder, out, pattern, records=None, **options):
-    index, found = index_nifti_center("aurora", folder, key=KEY, image_pattern=pattern)
+    index, found = index_nifti(folder, pattern, out.parent)
     times = pd.DataFrame([dict(patient=pseudonym(KEY, "aurora", "P1"), **records)]) if records else None
     selection, public, refused = select_series(index, times, center="aurora")
     scans, converted = convert_shard(selection[0], "aurora", out, **options)
@@ -81,7 +93,7 @@ def test_unreadable_and_flat_files_have_codes(tmp_path):
 
 def test_nothing_that_matches_is_an_empty_folder(tmp_path):
     save_head(tmp_path / "P1.nii.gz")
-    index, status = index_nifti_center("aurora", tmp_path, key=KEY, image_pattern="{patient}_ct.nii.gz")
+    index, status = index_nifti(tmp_path, "{patient}_ct.nii.gz", tmp_path / "work")
     assert index.empty and status["reason"].tolist() == ["empty_folder"]
 
 
@@ -91,16 +103,21 @@ def test_a_wrong_pattern_says_what_to_write(pattern):
         pattern_regex(pattern)
 
 
-def test_a_hostile_patient_id_cannot_leave_the_mask_folder(tmp_path):
-    from ichor.dicom.references import find_mask
-
+def test_a_hostile_patient_id_cannot_leave_the_mask_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "secret_baseline.nii.gz").write_bytes(b"")
     (tmp_path / "masks").mkdir()
-    assert find_mask(tmp_path / "masks", "{patient}_{time_point}.nii.gz", "../secret", "baseline") is None
+    (tmp_path / "masks" / "P_baseline.nii.gz").write_bytes(b"a mask")
+    digests = dict(list_masks(tmp_path / "masks", PATTERN).itertuples(index=False))
+    masks = ReferenceMasks(tmp_path / "masks", PATTERN, digests)
+    assert masks.find("../secret", "baseline") == masks.find("x/../P", "baseline") == ("", "")
+    assert masks.find("P", "followup") == masks.find("", "baseline") == ("", "")
+    assert masks.find("P", "baseline") == (
+        str(tmp_path / "masks" / "P_baseline.nii.gz"), hashlib.sha256(b"a mask").hexdigest(),
+    )  # fmt: skip
 
 
 def test_wrong_mask_labels_say_what_to_write(tmp_path):
     save_head(tmp_path / "P1_ct.nii.gz")
-    sheet = ReferenceSheet(tmp_path, "{patient}_m.nii.gz", "1=blood")
     with pytest.raises(StudyError, match="expected number=name"):
-        chain(tmp_path, tmp_path / "out", "{patient}_ct.nii.gz", masks=sheet)
+        chain(tmp_path, tmp_path / "out", "{patient}_ct.nii.gz", mask_labels="1=blood")

@@ -6,7 +6,6 @@ import json
 import pytest
 from phantom_series import Scan, write_series
 
-from ichor.dicom.convert import ReferenceSheet
 from ichor.dicom.vocabulary import is_bone_kernel, known_kernel, known_manufacturer
 from ichor.dicom.write import write_sidecar
 
@@ -38,9 +37,7 @@ def test_nothing_planted_is_found_in_any_public_output(tmp_path, ingest, capfd):
         folder, Scan(patient_id="4711-0815", kernel="H60s", study_uid="1.2.826.99.4711", series_uid="1.2.826.99.4711.2")
     )
     (folder / "Quastenflosser.txt").write_text("Quastenflosser")
-    done = ingest(
-        tmp_path / "Quastenflosser 19501231", masks=ReferenceSheet(folder, "{patient}_{time_point}.nii.gz", "")
-    )
+    done = ingest(tmp_path / "Quastenflosser 19501231", masks=folder)
     assert len(done.scans) == 1 and len(done.status) >= 3
     texts = [done.public.to_csv(), done.scans.to_csv(), done.status.to_csv(), *capfd.readouterr()]
     for path in done.out.rglob("*"):

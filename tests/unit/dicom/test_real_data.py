@@ -7,10 +7,12 @@ import numpy as np
 import pydicom.data
 import pytest
 
-from ichor.dicom.convert import ReferenceSheet, convert_shard
+from ichor.dicom.convert import convert_shard
 from ichor.dicom.nifti import index_nifti_center
+from ichor.dicom.references import ReferenceMasks, list_masks
 from ichor.dicom.select import select_series
 from ichor.imaging.geometry import shear_deg
+from ichor.private_tables import read_private
 
 
 def test_ge_head_with_tilt_and_two_blocks(real_data, ingest):
@@ -40,14 +42,18 @@ def test_four_slice_series_are_refused(real_data, ingest):
     assert {14.0, 15.5} <= set(tilts)  # from the geometry: these files have no tilt tag
 
 
-def test_real_bleeds_as_nifti(real_data, tmp_path):
+def test_real_bleeds_as_nifti(real_data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where what is known of the masks is kept
     folder = real_data / "phe_sich"
-    index, status = index_nifti_center("phe", folder, key=b"k", image_pattern="{patient}_ct.nii.gz")
+    status = index_nifti_center("phe", folder, tmp_path / "index", key=b"k", image_pattern="{patient}_ct.nii.gz")
+    index = read_private(tmp_path / "index")
     assert len(index) == 40 and status.empty
-    selection, _, _ = select_series(index, None, center="phe")
+    masks = ReferenceMasks(
+        folder, "{patient}_labels.nii.gz", dict(list_masks(folder, "{patient}_labels.nii.gz").itertuples(index=False))
+    )
+    selection, _, _ = select_series(index, None, center="phe", masks=masks)
     three = selection[0][selection[0]["patient_id"].isin(["0001", "0012", "0060"])]
-    sheet = ReferenceSheet(folder, "{patient}_labels.nii.gz", "1=iph;2=edema")
-    scans, status = convert_shard(three, "phe", tmp_path, masks=sheet)
+    scans, status = convert_shard(three, "phe", tmp_path, mask_labels="1=iph;2=edema")
     assert len(scans) == 3 and set(status["outcome"]) == {"accepted", "flagged"}
     assert set(scans["flags"]) == {"clipped_range"}
     for row in scans.itertuples():

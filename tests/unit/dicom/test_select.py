@@ -2,9 +2,11 @@ import pandas as pd
 import pytest
 from phantom_series import Scan, write_series
 
-from ichor.dicom.index import index_center
+from ichor.dicom import select
+from ichor.dicom.references import ReferenceMasks
 from ichor.dicom.score import SelectionRules
-from ichor.dicom.select import empty_selection, select_series, shard_of
+from ichor.dicom.select import empty_selection, select_center, select_series, shard_of
+from ichor.private_tables import read_private, write_private
 from ichor.pseudonyms import pseudonym
 
 KEY = b"k" * 32
@@ -16,14 +18,14 @@ def at(hours):
 
 
 @pytest.fixture
-def choose(tmp_path):
+def choose(tmp_path, index):
     def run(*scans, records=None, skip=(), **options):
         for number, scan in enumerate(scans):
             scan.noise_hu, scan.rows, scan.columns = 0, 8, 8
             write_series(tmp_path / f"{number}", scan, skip=skip if number == 0 else ())
-        index, _ = index_center("aurora", tmp_path, key=KEY)
+        rows, _ = index(tmp_path)
         times = pd.DataFrame([dict(patient=P1, **records)]) if records else None
-        return select_series(index, times, center="aurora", **options)
+        return select_series(rows, times, center="aurora", **options)
 
     return run
 
@@ -168,9 +170,81 @@ def test_shards_part_the_patients_and_cover_them(choose):
     assert set(selection[0].columns) >= set(empty_selection().columns)
 
 
-def test_nothing_to_select_is_an_empty_selection(tmp_path):
-    index, _ = index_center("aurora", tmp_path, key=KEY)
-    selection, public, status = select_series(index, None, center="aurora", shards=2, rules=SelectionRules())
+@pytest.fixture
+def mixed_center(tmp_path, index):
+    """Index of seven patients with one to four series each, and the record of one."""
+    for patient in range(7):
+        series = [Scan(kernel="H60s"), Scan(thickness_mm=2.5), Scan(image_type=("ORIGINAL", "PRIMARY", "LOCALIZER"))]
+        for number, scan in enumerate([Scan(), *series[: patient % 4]]):
+            scan.patient_id, scan.rows, scan.columns, scan.study_uid = f"P{patient}", 8, 8, f"1.2.{patient}"
+            scan.along_mm = [10.0 * k for k in range(12)]
+            write_series(tmp_path / "in" / f"{patient}" / f"{number}", scan)
+    rows, _ = index(tmp_path / "in")
+    write_private(rows, tmp_path / "index")
+    records = pd.DataFrame([dict(patient=P1, onset_to_ct_h=2.0)])
+    return rows, records
+
+
+@pytest.mark.parametrize("options", [dict(rows_at_a_time=1), dict(rows_at_a_time=200), {}, dict(work_dir="work")])
+def test_a_center_in_parts_is_the_center_as_a_whole(options, mixed_center, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows, records = mixed_center
+    whole, *public_and_status = select_series(rows, records, center="aurora", shards=5)
+    out = [tmp_path / f"{shard}" for shard in range(5)]
+    for _ in range(2 if "work_dir" in options else 1):
+        tables = select_center(tmp_path / "index", records, out, center="aurora", **options)
+        assert [table.to_csv() for table in tables] == [table.to_csv() for table in public_and_status]
+        for shard, path in enumerate(out):
+            write_private(whole[shard], tmp_path / "other")
+            assert path.read_bytes() == (tmp_path / "other").read_bytes()
+            path.unlink()
+
+
+def test_only_the_shard_that_changed_is_chosen_again(mixed_center, tmp_path, monkeypatch):
+    rows, records = mixed_center
+    chosen = []
+    real = select.select_series
+    monkeypatch.setattr(
+        select, "select_series", lambda files, *a, **o: chosen.extend(files["patient"]) or real(files, *a, **o)
+    )
+    out = [tmp_path / f"{shard}" for shard in range(5)]
+
+    def shards_chosen(**changes):
+        chosen.clear()
+        options = dict(records=records, center="aurora", work_dir=tmp_path / "work") | changes
+        select_center(tmp_path / "index", options.pop("records"), out, **options)
+        return {shard_of(patient, 5) for patient in chosen}
+
+    everyone = {shard_of(patient, 5) for patient in rows["patient"]}
+    assert len(everyone) > 1 and shards_chosen() == everyone
+    assert shards_chosen() == set()
+    assert shards_chosen(records=records.assign(onset_to_ct_h=3.0)) == {shard_of(P1, 5)}
+    masks = ReferenceMasks(tmp_path, "{patient}.nii", {"P1.nii": "1", "unknown.nii": "2"})
+    assert shards_chosen(masks=masks) == everyone  # a center without masks gets some
+    corrected = ReferenceMasks(tmp_path, "{patient}.nii", {"P1.nii": "3", "unknown.nii": "4"})
+    assert shards_chosen(masks=corrected) == {shard_of(P1, 5)}
+    assert shards_chosen(masks=corrected, rules=SelectionRules(min_slices=11)) == everyone
+    replaced = rows["patient"] == rows["patient"].iloc[-1]
+    write_private(rows.assign(modified_ns=rows["modified_ns"] + replaced), tmp_path / "index")
+    again = dict(masks=corrected, rules=SelectionRules(min_slices=11))
+    assert shards_chosen(**again) == {shard_of(rows["patient"].iloc[-1], 5)}
+    write_private(rows[~replaced], tmp_path / "index")
+    assert shards_chosen(**again) == {shard_of(rows["patient"].iloc[-1], 5)} & {
+        shard_of(patient, 5) for patient in rows["patient"][~replaced]
+    }
+
+
+def test_a_center_without_images_has_empty_shards(tmp_path, index):
+    rows, _ = index(tmp_path / "in")
+    write_private(rows, tmp_path / "index")
+    out = [tmp_path / f"{shard}" for shard in range(3)]
+    public, status = select_center(tmp_path / "index", None, out, center="aurora")
+    assert public.empty and status.empty and all(read_private(path).empty for path in out)
+
+
+def test_nothing_to_select_is_an_empty_selection(tmp_path, index):
+    rows, _ = index(tmp_path)
+    selection, public, status = select_series(rows, None, center="aurora", shards=2, rules=SelectionRules())
     assert selection[0].empty and selection[1].empty and public.empty and status.empty
 
 

@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from ichor.imaging.crops import AIR_HU, Grid, axis_weights, head_center, hematoma_center, resample_to_grid
+from ichor.imaging.crops import (
+    AIR_HU,
+    Grid,
+    axis_weights,
+    filled_box,
+    head_center,
+    hematoma_center,
+    resample_to_grid,
+)
 
 
 def test_grid_rounds_to_whole_voxels():
@@ -143,3 +151,23 @@ def test_a_crop_takes_well_under_a_tenth_of_a_second():
         resample_to_grid(mask == 1, spacing, center, grid)
         times.append(time.perf_counter() - started)
     assert min(times) < 0.1
+
+
+@pytest.mark.parametrize("center", [(9.3, 12.1, 5.2), (0.0, 0.0, 0.0), (60.0, 12.0, 5.0)])
+@pytest.mark.parametrize("spacing_mm", [(2.5, 2.5, 9.0), (0.4, 0.6, 1.0)])
+def test_sparing_the_empty_part_changes_nothing(center, spacing_mm):
+    mask = np.zeros((20, 25, 10), dtype=bool)
+    mask[7:12, 9:20, 3:6] = np.random.default_rng(2).random((5, 11, 3)) > 0.4
+    grid = Grid((12, 14, 5), spacing_mm)
+    whole = resample_to_grid(mask, np.array([1.0, 1.0, 5.0]), np.array(center), grid)
+    spared = resample_to_grid(mask, np.array([1.0, 1.0, 5.0]), np.array(center), grid, within=filled_box(mask))
+    np.testing.assert_allclose(spared, whole, atol=1e-6)
+    nothing = (slice(0, 0),) * 3
+    assert not resample_to_grid(mask & False, np.ones(3), np.array(center), grid, within=nothing).any()
+
+
+def test_filled_box_is_the_smallest_with_all_of_the_mask():
+    mask = np.zeros((6, 7, 8), dtype=bool)
+    assert filled_box(mask) is None
+    mask[2, 3, 4] = mask[4, 3, 7] = True
+    assert filled_box(mask) == (slice(2, 5), slice(3, 4), slice(4, 8))

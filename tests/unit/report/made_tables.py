@@ -249,6 +249,7 @@ def _cohort(patients, scans, splits, masks, hidden, rng) -> pd.DataFrame:
             row
             | dict(
                 image="x.nii.gz",
+                image_sha256="0" * 64,
                 mask=mask["mask"],
                 iph_ml=mask["iph_ml"],
                 ivh_ml=mask["ivh_ml"],

@@ -63,6 +63,7 @@ def cohort(tmp_path_factory):
         )
     scans = pd.DataFrame(scans)
     scans["voxel_sha256"] = [f"{i:064x}" for i in range(len(scans))]
+    scans["reference_sha256"] = scans["reference_mask"].map(lambda path: path and f"{len(path):064x}")
     splits = pd.DataFrame(splits)
     splits["fold"] = splits["fold"].astype("Int64")
     return scans, splits

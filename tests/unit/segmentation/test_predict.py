@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
-from ichor import tables
+from ichor import disk_space, tables
+from ichor.disk_space import DiskFullError
+from ichor.imaging.voxels import voxel_sha256
 from ichor.reasons import Reason
 from ichor.segmentation.bundle import load_model, save_model
 from ichor.segmentation.predict import segment_scan, segment_shard
@@ -166,3 +168,61 @@ def test_turning_the_head_over_and_finer_voxels_change_little(cohort, models):
     mirrored = dataclasses.replace(scan, hu=np.ascontiguousarray(scan.hu[:, :, ::-1]))
     both = segment_scan(mirrored, [model], mirroring=True)[:, :, ::-1]
     assert np.array_equal(both, segment_scan(scan, [model], mirroring=True))
+
+
+def test_the_hash_is_that_of_the_written_voxels(segmented):
+    masks, _ = segmented
+    for row in masks.itertuples():
+        assert row.mask_sha256 == voxel_sha256(np.asanyarray(nib.load(row.mask).dataobj))
+    assert masks["mask_sha256"].nunique() == len(masks)
+
+
+def test_a_failed_scan_has_no_hash(cohort, fitting, models, tmp_path):
+    scans = cohort[0].head(1).assign(image=str(tmp_path / "absent.nii.gz"))
+    masks, _ = segment_shard(scans, fitting, "external", models, tmp_path / "out")
+    assert pd.isna(masks.loc[0, "mask_sha256"])
+
+
+def test_scans_one_after_the_other_give_what_the_overlapping_shard_gives(segmented, cohort, fitting, models):
+    """The oracle: `segment_scan` alone, in one thread, for each scan."""
+    masks, _ = segmented
+    by_fold = {fold: load_model(folder) for fold, folder in enumerate(models)}
+    folds = dict(zip(fitting["patient"], fitting["fold"], strict=True))
+    for row in cohort[0].itertuples():
+        chosen = [by_fold[folds[row.patient]]] if row.patient in folds else list(by_fold.values())
+        alone = segment_scan(read_scan(row.image), chosen)
+        written = np.asanyarray(nib.load(masks.loc[(row.patient, row.time_point), "mask"]).dataobj)
+        np.testing.assert_array_equal(written, alone.T)
+
+
+def test_rows_keep_the_order_of_the_scans(cohort, fitting, models, tmp_path):
+    scans = cohort[0].iloc[::-1].reset_index(drop=True)
+    masks, _ = segment_shard(scans, fitting, "external", models, tmp_path)
+    keys = ["patient", "time_point"]
+    pd.testing.assert_frame_equal(masks[keys], scans[keys], check_dtype=False)
+
+
+def test_masks_that_will_not_fit_stop_the_shard_before_it_starts(cohort, fitting, models, small_disk):
+    disk = small_disk("2m")
+    with pytest.raises(DiskFullError, match="11 masks: needs about .* 2 MB free"):
+        segment_shard(cohort[0], fitting, "external", models, disk / "masks")
+    assert not list(disk.rglob("*.nii.gz"))
+
+
+def test_the_size_of_the_masks_is_foreseen(cohort, fitting, models, tmp_path, monkeypatch):
+    monkeypatch.setattr(disk_space, "free_bytes", lambda folder: 50_000_000)
+    scans = cohort[0].head(1).assign(columns=512, rows=512, slices=32)
+    assert len(segment_shard(scans, fitting, "external", models, tmp_path)[0]) == 1
+    with pytest.raises(DiskFullError, match="needs about 0.1 GB"):
+        segment_shard(scans.assign(slices=32_000), fitting, "external", models, tmp_path)
+
+
+def test_a_disk_that_fills_up_stops_the_shard_and_is_no_failed_scan(cohort, fitting, models, small_disk, monkeypatch):
+    monkeypatch.setattr(disk_space, "RESERVE_BYTES", 0)
+    disk = small_disk("16k")  # four pages: the folder and a few masks of less than one
+    with pytest.raises(DiskFullError, match="run the same command again"):
+        segment_shard(cohort[0], fitting, "external", models, disk / "masks")
+    written = sorted(path for path in disk.rglob("*") if path.is_file())
+    assert len(written) < len(cohort[0]) and not [path for path in written if path.name.startswith(".")]
+    for path in written:
+        assert nib.load(path).get_fdata().shape == nib.load(cohort[0]["image"].iloc[0]).shape

@@ -5,6 +5,9 @@ import pytest
 from ichor.errors import StudyError
 from ichor.imaging.augment import AugmentRanges, draw_change
 from ichor.imaging.crops import Grid
+from ichor.imaging.geometry import spacing_mm
+from ichor.imaging.volume_cache import Volume
+from ichor.imaging.voxels import image_sha256, voxel_sha256
 from ichor.training.data import InputSpec, channels_of, load_views, view_of
 
 SETTINGS = {
@@ -93,7 +96,7 @@ def test_512_matrix_scan_becomes_a_view_quickly():
         SETTINGS | {"size_mm": [96, 96, 80], "spacing_mm": [2, 2, 5], "mask_labels": ["iph"]}
     )
     started = time.perf_counter()
-    view, masks = view_of(image, labels, np.array([0.45, 0.45, 5.0]), spec)
+    view, masks = view_of(Volume(image, np.diag([0.45, 0.45, 5.0, 1.0])), labels, spec)
     assert time.perf_counter() - started < 1
     assert view.shape == (48, 48, 16) and masks.max() == 255
 
@@ -125,3 +128,67 @@ def test_inside_channels_are_the_windows_times_the_mask(phantoms):
         np.testing.assert_array_equal(channels[4:], channels[:2] * channels[2])
     with pytest.raises(StudyError, match="needs a mask"):
         InputSpec.from_settings(SETTINGS | {"inside": True, "mask_labels": []})
+
+
+@pytest.fixture(scope="module")
+def hashed(phantoms):
+    """Some phantoms with the content hash of their scans, as the cohort table has it."""
+    rows = phantoms.head(6).copy()
+    images = [nib.load(path) for path in rows["image"]]
+    rows["image_sha256"] = [
+        image_sha256(voxel_sha256(np.asanyarray(image.dataobj)), spacing_mm(image.affine)) for image in images
+    ]
+    return rows
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"view": "head"}, {"spacing_mm": [2.5, 2.5, 4.0]}, {"view": "head", "mask_labels": []}]
+)
+def test_views_from_the_cache_are_bit_for_bit_those_from_the_files(hashed, tmp_path, change):
+    spec = InputSpec.from_settings(SETTINGS | change)
+    plain, outcome = load_views(hashed, spec, "test")
+    for _ in range(2):  # the first time makes the entries
+        kept, kept_outcome = load_views(hashed, spec, "test", tmp_path / "volumes")
+        assert kept.image_hu.tobytes() == plain.image_hu.tobytes() and kept.masks.tobytes() == plain.masks.tobytes()
+        assert kept_outcome.equals(outcome)
+    assert len(list((tmp_path / "volumes").glob("??/*.volume"))) == len(hashed)
+
+
+def test_all_models_share_one_entry_per_scan(hashed, tmp_path, monkeypatch):
+    for change in ({}, {"view": "head"}, {"size_mm": [40, 40, 40]}):
+        load_views(hashed, InputSpec.from_settings(SETTINGS | change), "test", tmp_path / "volumes")
+        assert len(list((tmp_path / "volumes").glob("??/*.volume"))) == len(hashed)
+        monkeypatch.setattr(nib.Nifti1Image, "dataobj", property(_no_int16_voxels))
+
+
+def _no_int16_voxels(image):
+    """Voxels of masks only: those of a scan have to come from the cache."""
+    if image.get_data_dtype() == np.int16:
+        return _HeaderOnly(image)
+    return image._dataobj
+
+
+class _HeaderOnly:
+    def __init__(self, image):
+        self.slope, self.inter = image._dataobj.slope, image._dataobj.inter
+
+    def __array__(self, *_):
+        raise AssertionError("the voxels of a scan were read from its file")
+
+
+def test_a_scan_that_was_changed_after_its_table_was_written_is_set_aside(hashed, tmp_path):
+    rows = hashed.assign(image_sha256=hashed["image_sha256"].to_list()[1:] + ["0" * 64])
+    views, outcome = load_views(rows, InputSpec.from_settings(SETTINGS), "test", tmp_path / "volumes")
+    assert len(views) == 0 and set(outcome["reason"]) == {"unreadable_file"}
+    assert outcome["detail"].str.contains("scans table").all()
+
+
+def test_an_empty_label_is_an_empty_channel(hashed, tmp_path):
+    row = hashed.head(1)
+    mask = nib.load(row["mask"].iloc[0])
+    nib.save(nib.Nifti1Image(np.zeros(mask.shape, np.uint8), mask.affine), tmp_path / "empty.nii.gz")
+    rows, spec = row.assign(mask=str(tmp_path / "empty.nii.gz")), InputSpec.from_settings(SETTINGS | {"view": "head"})
+    views, _ = load_views(rows, spec, "test")
+    assert len(views) == 1 and not views.masks.any()
+    _, outcome = load_views(rows, InputSpec.from_settings(SETTINGS), "test")
+    assert outcome["reason"].tolist() == ["empty_mask"]

@@ -8,16 +8,21 @@ import pytest
 from ichor import tables
 from ichor.cohort.fences import LeakError
 from ichor.errors import StudyError
+from ichor.models import registry
 from ichor.training import bundle
 from ichor.training.fit import fit_model
 from ichor.training.job import Job, check_fitting
+from ichor.training.predict import predict_model
+from ichor.training.rows import model_rows
 
 LOGISTIC = {"kind": "logistic", "features": ["age_years", "gcs", "sex"]}
 
 
 def fit(cohort, folder, spec, **changes):
     settings = {"task": "expansion", "target": "expansion", "model": "under_test", "seed": 7, "device": "cpu"} | changes
-    return fit_model(cohort, spec=spec, checkpoint_dir=folder / "state", bundle_dir=folder / "bundle", **settings)
+    why = fit_model(cohort, spec=spec, checkpoint_dir=folder / "state", bundle_dir=folder / "bundle", **settings)
+    predictions, left_out = predict_model(cohort, folder / "bundle", device="cpu")
+    return predictions, why if len(why) else left_out
 
 
 def auc(predictions, role):
@@ -83,11 +88,25 @@ def test_labels_of_tune_and_test_rows_do_not_reach_a_tabular_model(phantoms, tmp
     np.testing.assert_array_equal(first["probability"], second["probability"])
 
 
-def test_test_rows_do_not_reach_a_network(phantoms, tmp_path, small_vit):
-    first, _ = fit(phantoms, tmp_path / "a", small_vit)
-    without, _ = fit(phantoms[phantoms["role"] != "test"], tmp_path / "b", small_vit)
-    seen = first[first["role"] != "test"]
-    np.testing.assert_array_equal(seen["probability"], without["probability"])
+@pytest.mark.parametrize("kind", ["vit", "logistic"])
+def test_test_rows_do_not_reach_a_model(phantoms, tmp_path, small_vit, kind):
+    spec = {"vit": small_vit, "logistic": LOGISTIC}[kind]
+    fit(phantoms, tmp_path / "a", spec)
+    fit(phantoms[phantoms["role"] != "test"], tmp_path / "b", spec)
+    first, without = ((tmp_path / name / "bundle" / "model.safetensors").read_bytes() for name in "ab")
+    assert first == without
+
+
+def test_what_a_model_reads_is_its_columns_and_nothing_else(phantoms, small_vit):
+    cohort = phantoms.assign(image_sha256="i", mask_sha256="m")
+    who = ["split", "patient", "center", "role"]
+    logistic = registry.resolve(LOGISTIC)
+    assert list(model_rows(cohort, logistic, "expansion")) == [*who, *LOGISTIC["features"], "label"]
+    vit = registry.resolve(small_vit)
+    scans = ["image", "image_sha256", "mask", "mask_sha256"]
+    assert list(model_rows(cohort, vit, "expansion")) == [*who, *scans, "label"]
+    densenet = registry.resolve({"kind": "densenet", "input": {"mask_labels": []}})
+    assert list(model_rows(cohort, densenet, "poor_outcome")) == [*who, *scans[:2], "label"]
 
 
 def test_a_test_row_among_the_fitted_ones_stops_the_run(phantoms, tmp_path):
@@ -164,10 +183,12 @@ def test_tabular_models_import_neither_torch_nor_monai(phantoms, tmp_path):
     code = f"""
 import sys, pandas as pd
 from ichor.training.fit import fit_model
+from ichor.training.predict import predict_model
 cohort = pd.read_parquet({str(tmp_path / "cohort.parquet")!r})
 for kind in ({LOGISTIC!r}, {{"kind": "volume"}}):
     fit_model(cohort, task="t", target="expansion", model="m", spec=kind, seed=1,
               checkpoint_dir={str(tmp_path)!r}, bundle_dir={str(tmp_path / "bundle")!r})
+    assert len(predict_model(cohort, {str(tmp_path / "bundle")!r})[0]) == len(cohort)
 assert not {{"torch", "monai", "timm"}} & set(sys.modules), "heavy import"
 """
     from pathlib import Path

@@ -10,6 +10,7 @@ from ichor.cohort.duplicates import doubtful_identities, refuse
 from ichor.cohort.expansion import Definition, definition
 from ichor.cohort.labels import ExpansionLabel, ScanPair, label_expansion, label_outcome
 from ichor.errors import StudyError
+from ichor.imaging.voxels import image_sha256
 from ichor.reasons import Reason
 
 VOLUMES = ("iph_ml", "ivh_ml", "reference_iph_ml", "reference_ivh_ml")
@@ -217,8 +218,10 @@ def _add_scans(
     """Add image, mask, volumes and expansion label to a patient's row, and a status row if there is no label."""
     patient = row["patient"]
     mask = mask_of.get((patient, "baseline"), {})
-    row["image"] = scan_of[patient, "baseline"]["image"]
-    row["mask"], row["iph_ml"], row["ivh_ml"] = (mask.get(name) for name in ("mask", "iph_ml", "ivh_ml"))
+    scan = scan_of[patient, "baseline"]
+    spacing_mm = [scan[f"spacing_{axis}_mm"] for axis in "xyz"]
+    row["image"], row["image_sha256"] = scan["image"], image_sha256(scan["voxel_sha256"], spacing_mm)
+    row |= {name: mask.get(name) for name in ("mask", "mask_sha256", "iph_ml", "ivh_ml")}
     pair = _scan_pair(row, scan_of, mask_of)
     found = label_expansion(pair, rule, followup_h=window, minimum_baseline_ml=smallest_ml)
     _write_expansion(row, found)

@@ -1,7 +1,10 @@
 """Convert one shard of a center's selection to NIfTI, check every scan, and say what became of it."""
 
+import json
 import tempfile
 from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -9,37 +12,33 @@ import numpy as np
 import pandas as pd
 
 from ichor.dicom.checks import CheckRules, check_volume
+from ichor.dicom.contents import file_contents, selection_contents
 from ichor.dicom.dcm2niix import dcm2niix_version
+from ichor.dicom.index import FLAG_COLUMNS, NUMBER_COLUMNS
+from ichor.dicom.kept_files import KeptFiles
 from ichor.dicom.limits import Limits
-from ichor.dicom.references import MismatchError, find_mask, parse_labels, read_mask
+from ichor.dicom.references import MismatchError, parse_labels, read_mask
 from ichor.dicom.volumes import RefusedError, Volume, read_dicom, read_nifti, thickness_mm
-from ichor.dicom.write import image_path, voxel_sha256, write_nifti, write_sidecar
+from ichor.dicom.write import image_path, write_nifti, write_sidecar
+from ichor.disk_space import DiskFullError, require, told
 from ichor.imaging.brain import HeadMeasures
 from ichor.imaging.geometry import extent_mm, spacing_mm
+from ichor.imaging.voxels import voxel_sha256
+from ichor.jobs.hashes import value_sha256
+from ichor.private_tables import private_folder, read_private
 from ichor.progress import track
 from ichor.reasons import Reason
+from ichor.reruns import code_digest
 from ichor.tables import frame, status_row
 
 MASK_SUFFIX = "label-iphivh_dseg"
-
-
-@dataclass(frozen=True)
-class ReferenceSheet:
-    """Where a center keeps its reference masks and what is in them.
-
-    Attributes
-    ----------
-    folder : Path or None
-        None: the center has no masks.
-    pattern : str
-        File name with ``{patient}`` and, if there are masks of follow-up scans, ``{time_point}``.
-    labels : str
-        For example ``1=iph;2=ivh;3=edema``.
-    """
-
-    folder: Path | None = None
-    pattern: str = ""
-    labels: str = ""
+CONTENTS = "contents.parquet"
+BYTES_PER_VOXEL = 0.86
+"""Compressed scan of full range and noise, the GE head CT of dcm_qa_ct; scans clipped at 100 HU take a quarter."""
+# what a scan is made from, beside its files: not where they lie, whose they are and what the record says
+SCAN_COLUMNS = (
+    "kind", "series", "sop", "kernel", "manufacturer", "rank", "mask_sha256", *NUMBER_COLUMNS, *FLAG_COLUMNS,
+)  # fmt: skip
 
 
 @dataclass
@@ -51,9 +50,10 @@ class _Shard:
     work: Path
     rules: CheckRules
     limits: Limits
-    masks: ReferenceSheet
     labels: dict[int, int]
     log: str
+    contents: dict[str, str]
+    kept: KeptFiles | None
     scans: list[dict[str, Any]] = field(default_factory=list)
     status: list[dict[str, Any]] = field(default_factory=list)
 
@@ -66,7 +66,7 @@ def convert_shard(
     center: str,
     out_dir: str | Path,
     *,
-    masks: ReferenceSheet | None = None,
+    mask_labels: str = "",
     rules: CheckRules | None = None,
     limits: Limits | None = None,
     work_dir: str | Path | None = None,
@@ -82,14 +82,15 @@ def convert_shard(
         Name of the center.
     out_dir : path
         Folder of the shard's images; paths in the returned table start with it as it is given here.
-    masks : ReferenceSheet, optional
-        The center's reference masks.
+    mask_labels : str
+        What the values of the center's reference masks mean, for example ``1=iph;2=ivh;3=edema``.
     rules : CheckRules, optional
         Limits of the checks.
     limits : Limits, optional
         Time and memory of a conversion.
     work_dir : path, optional
-        For temporary files; the system's folder by default.
+        Of this shard alone, for temporary files and for scans that are kept until the next run: a scan whose source
+        files, mask, rules and code are as they were is not converted again. By default nothing is kept.
     log : str
         Name of the log file for the status table.
 
@@ -99,34 +100,96 @@ def convert_shard(
         Table ``scans``: one row per accepted scan.
     status : DataFrame
         Table ``status``: stage ``convert`` or ``check``; accepted scans too, and one row per flag.
+
+    Raises
+    ------
+    ichor.disk_space.DiskFullError
+        If the scans will not fit on the disk, or do not.
     """
-    masks = masks or ReferenceSheet()
-    if work_dir is not None:
-        Path(work_dir).mkdir(parents=True, exist_ok=True)
     Path(out_dir).mkdir(parents=True, exist_ok=True)
+    contents, kept = {}, None
+    if work_dir is None or not Path(work_dir, "scans").exists():  # kept scans take no space a second time
+        require(out_dir, _expected_bytes(selection), f"{center}: the shard's converted scans")
+    if work_dir is not None:
+        work_dir = private_folder(work_dir)
+        contents, kept = file_contents(selection["source"], work_dir / CONTENTS), KeptFiles(work_dir / "scans")
     with tempfile.TemporaryDirectory(dir=work_dir, prefix="ichor-") as work:
-        labels = parse_labels(masks.labels)
-        shard = _Shard(center, Path(out_dir), Path(work), rules or CheckRules(), limits or Limits(), masks, labels, log)
+        shard = _Shard(
+            center,
+            Path(out_dir),
+            Path(work),
+            rules or CheckRules(),
+            limits or Limits(),
+            parse_labels(mask_labels),
+            log,
+            contents,
+            kept,
+        )
         groups = list(selection.groupby(["patient", "time_point"], sort=True))
         for (patient, time_point), rows in track(groups, f"convert {center}"):
             _convert_time_point(shard, patient, time_point, rows)
+    if kept:
+        kept.finish()
     return frame("scans", shard.scans), frame("status", shard.status)
+
+
+def _expected_bytes(selection: pd.DataFrame) -> float:
+    """What the best series of all visits will take on the disk; those after it are only fallen back on."""
+    best = selection[selection["rank"] == 1]
+    return float((best["rows"] * best["columns"] * best["frames"].fillna(1).clip(lower=1)).sum()) * BYTES_PER_VOXEL
+
+
+def read_contents(selection: str | Path, work_dir: str | Path) -> pd.DataFrame:
+    """Read a shard's private selection with the contents of its files instead of their places and times.
+
+    Selections that are equal in this are converted to the same scans. `work_dir` is that of `convert_shard`.
+    """
+    return selection_contents(read_private(selection), Path(work_dir) / CONTENTS)
 
 
 def _convert_time_point(shard: _Shard, patient: str, time_point: str, rows: pd.DataFrame) -> None:
     """Convert the best series of a visit; fall back on the next ones when it is refused."""
-    for rank, files in rows.groupby("rank", sort=True):
-        try:
-            volume, head = _read_and_check(shard, files)
-        except RefusedError as refused:
-            stage = "check" if refused.reason in CHECK_REASONS else "convert"
-            detail = f"{time_point}, series-{files['candidate'].iloc[0]}: {refused.detail}"
-            shard.tell(patient, stage, "set_aside", refused.reason, detail)
-            continue
-        if rank > 1:
-            volume.flags[Reason.NOT_CHOSEN] = f"series of rank {rank} taken, the better ones were refused"
-        _accept(shard, patient, time_point, files, volume, head)
+    places = {
+        "ct.nii.gz": image_path(shard.out_dir, patient, time_point, "ct.nii.gz"),
+        "ct.json": image_path(shard.out_dir, patient, time_point, "ct.json"),
+        "mask.nii.gz": image_path(shard.out_dir, patient, time_point, f"{MASK_SUFFIX}.nii.gz"),
+    }
+    places["ct.nii.gz"].parent.mkdir(parents=True, exist_ok=True)
+    for path in places.values():
+        path.unlink(missing_ok=True)  # of an earlier run: a mask that was withdrawn, for example
+    for _, files in rows.groupby("rank", sort=True):
+        key = _key(shard, files)
+        made = shard.kept.take(key, places) if key else None
+        if made is None:
+            try:
+                made = _make(shard, files, places)
+            except RefusedError as refused:
+                stage = "check" if refused.reason in CHECK_REASONS else "convert"
+                detail = f"{time_point}, series-{files['candidate'].iloc[0]}: {refused.detail}"
+                shard.tell(patient, stage, "set_aside", refused.reason, detail)
+                continue
+            if key:
+                shard.kept.put(key, places, made)
+        _accept(shard, patient, time_point, files, places, made)
         return
+
+
+def _key(shard: _Shard, files: pd.DataFrame) -> str:
+    """Digest of all that a scan is made from; empty when nothing can be kept or a file cannot be read.
+
+    The limits are not in it: they decide whether a scan is made, not what it is.
+    """
+    digests = files["source"].map(shard.contents)
+    if shard.kept is None or not digests.astype(bool).all():
+        return ""
+    described = files[[*SCAN_COLUMNS]].assign(sha256=digests)
+    return value_sha256([value_sha256(described), _code(), shard.labels, asdict(shard.rules), shard.limits.voxels])
+
+
+@cache
+def _code() -> list[str]:
+    versions = [version(name) for name in ("numpy", "scipy", "nibabel", "pydicom")]
+    return [code_digest(__file__), dcm2niix_version(), *versions]
 
 
 CHECK_REASONS = {Reason.NOT_A_HEAD, Reason.HU_OUT_OF_RANGE, Reason.COVERAGE_TOO_SMALL, Reason.TOO_FEW_SLICES}
@@ -134,10 +197,13 @@ CHECK_REASONS = {Reason.NOT_A_HEAD, Reason.HU_OUT_OF_RANGE, Reason.COVERAGE_TOO_
 
 def _read_and_check(shard: _Shard, files: pd.DataFrame) -> tuple[Volume, HeadMeasures]:
     try:
-        if files["kind"].iloc[0] == "nifti":
-            volume = read_nifti(files.iloc[0], shard.limits)
-        else:
-            volume = read_dicom(files, shard.limits, shard.work)
+        with told(shard.work):
+            if files["kind"].iloc[0] == "nifti":
+                volume = read_nifti(files.iloc[0], shard.limits)
+            else:
+                volume = read_dicom(files, shard.limits, shard.work)
+    except DiskFullError:
+        raise  # no fault of the scan: every other one would fail too
     except (OSError, ValueError, MemoryError, np.linalg.LinAlgError) as error:
         # one scan's files vanished, ran out of memory or have impossible geometry: the shard goes on
         raise RefusedError(Reason.CONVERSION_FAILED, type(error).__name__) from error
@@ -149,33 +215,49 @@ def _read_and_check(shard: _Shard, files: pd.DataFrame) -> tuple[Volume, HeadMea
     return volume, head
 
 
+def _make(shard: _Shard, files: pd.DataFrame, places: dict[str, Path]) -> dict[str, Any]:
+    """Convert and check one series and write its files; return what there is to say of it, in plain JSON values."""
+    volume, head = _read_and_check(shard, files)
+    rank = int(files["rank"].iloc[0])
+    if rank > 1:
+        volume.flags[Reason.NOT_CHOSEN] = f"series of rank {rank} taken, the better ones were refused"
+    write_nifti(volume.data, volume.affine, places["ct.nii.gz"])
+    reference_sha256 = _write_mask(shard, files, volume, places["mask.nii.gz"])
+    write_sidecar(_sidecar(files, volume, head), places["ct.json"])
+    measured = _measured(volume, head) | dict(reference_sha256=reference_sha256)
+    return json.loads(json.dumps(dict(scan=measured, flags={str(key): text for key, text in volume.flags.items()})))
+
+
 def _accept(
-    shard: _Shard, patient: str, time_point: str, files: pd.DataFrame, volume: Volume, head: HeadMeasures
+    shard: _Shard, patient: str, time_point: str, files: pd.DataFrame, places: dict[str, Path], made: dict[str, Any]
 ) -> None:
-    path = image_path(shard.out_dir, patient, time_point, "ct.nii.gz")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_nifti(volume.data, volume.affine, path)
-    mask_path = _write_mask(shard, patient, time_point, files, volume)
-    write_sidecar(_sidecar(files, volume, head), image_path(shard.out_dir, patient, time_point, "ct.json"))
-    shard.scans.append(_scan_row(shard, patient, time_point, files, volume, path, mask_path, head))
-    shard.tell(patient, "convert", "accepted", None, f"{time_point}, series-{files['candidate'].iloc[0]}")
-    for reason, detail in volume.flags.items():
+    first = files.iloc[0]
+    row = dict(
+        patient=patient, center=shard.center, time_point=time_point, image=str(places["ct.nii.gz"]),
+        reference_mask=str(places["mask.nii.gz"]) if made["scan"]["reference_sha256"] else None, source=first["kind"],
+        onset_to_ct_h=first["onset_to_ct_h"], baseline_to_ct_h=first["baseline_to_ct_h"],
+        kernel=first["kernel"] or None, manufacturer=first["manufacturer"] or None,
+        flags=";".join(made["flags"]) or None,
+    )  # fmt: skip
+    shard.scans.append(row | made["scan"])
+    shard.tell(patient, "convert", "accepted", None, f"{time_point}, series-{first['candidate']}")
+    for reason, detail in made["flags"].items():
         stage = "check" if reason in (Reason.CLIPPED_RANGE, Reason.REFERENCE_MISMATCH) else "convert"
-        shard.tell(patient, stage, "flagged", reason, f"{time_point}: {detail}")
+        shard.tell(patient, stage, "flagged", Reason(reason), f"{time_point}: {detail}")
 
 
-def _write_mask(shard: _Shard, patient: str, time_point: str, files: pd.DataFrame, volume: Volume) -> str | None:
-    source = find_mask(shard.masks.folder, shard.masks.pattern, files["patient_id"].iloc[0], time_point)
-    if source is None:
+def _write_mask(shard: _Shard, files: pd.DataFrame, volume: Volume, path: Path) -> str | None:
+    """Write the reference mask, if there is one that fits; return the SHA-256 of its voxels."""
+    source = files["mask"].iloc[0]
+    if not source:
         return None
     try:
-        mask = read_mask(source, shard.labels, volume.data, volume.affine)
+        mask = read_mask(Path(source), shard.labels, volume.data, volume.affine)
     except MismatchError as error:
         volume.flags[Reason.REFERENCE_MISMATCH] = str(error)
         return None
-    path = image_path(shard.out_dir, patient, time_point, f"{MASK_SUFFIX}.nii.gz")
     write_nifti(mask, volume.affine, path)
-    return str(path)
+    return voxel_sha256(mask)
 
 
 def _sidecar(files: pd.DataFrame, volume: Volume, head: HeadMeasures) -> dict[str, Any]:
@@ -195,18 +277,13 @@ def _sidecar(files: pd.DataFrame, volume: Volume, head: HeadMeasures) -> dict[st
     )
 
 
-def _scan_row(
-    shard: _Shard, patient: str, time_point: str, files: pd.DataFrame, volume: Volume, path: Path, mask: str | None,
-    head: HeadMeasures,
-) -> dict[str, Any]:  # fmt: skip
-    first, size, spacing = files.iloc[0], volume.data.shape, spacing_mm(volume.affine)
+def _measured(volume: Volume, head: HeadMeasures) -> dict[str, Any]:
+    """Columns of table ``scans`` that come from the volume."""
+    size, spacing = volume.data.shape, spacing_mm(volume.affine)
     return dict(
-        patient=patient, center=shard.center, time_point=time_point, image=str(path), reference_mask=mask,
-        source=first["kind"], onset_to_ct_h=first["onset_to_ct_h"], baseline_to_ct_h=first["baseline_to_ct_h"],
         columns=size[0], rows=size[1], slices=size[2],
         spacing_x_mm=round(float(spacing[0]), 6), spacing_y_mm=round(float(spacing[1]), 6),
         spacing_z_mm=round(float(spacing[2]), 6), extent_mm=round(extent_mm(size, volume.affine), 3),
-        tilt_deg=round(volume.tilt_deg, 3), kernel=first["kernel"] or None, manufacturer=first["manufacturer"] or None,
-        hu_min=head.hu_min, hu_max=head.hu_max, voxel_sha256=voxel_sha256(volume.data),
-        flags=";".join(map(str, volume.flags)) or None,
+        tilt_deg=round(volume.tilt_deg, 3), hu_min=head.hu_min, hu_max=head.hu_max,
+        voxel_sha256=voxel_sha256(volume.data),
     )  # fmt: skip

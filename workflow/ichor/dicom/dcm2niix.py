@@ -20,6 +20,7 @@ import nibabel as nib
 import numpy as np
 
 from ichor.dicom.limits import Limits
+from ichor.disk_space import check_room
 from ichor.errors import StudyError
 
 CHANGED = {"Tilt", "Eq", "ROI"}  # words in the names of volumes whose slices are not those of the files
@@ -67,6 +68,8 @@ def run_dcm2niix(staged: Path, out: Path, limits: Limits) -> list[Path]:
     ------
     ConversionError
         If it ran out of time or memory, or wrote nothing.
+    DiskFullError
+        If the disk is full.
     """
     memory = limits.convert_memory_mb << 20
 
@@ -91,6 +94,7 @@ def run_dcm2niix(staged: Path, out: Path, limits: Limits) -> list[Path]:
         )
     except subprocess.TimeoutExpired as error:
         raise ConversionError(f"dcm2niix took more than {limits.convert_seconds:g} s") from error
+    check_room(out)  # it does not say that the disk is full, and leaves a volume that is cut off
     files = sorted(out.glob("*.nii"))
     if not files:
         raise ConversionError(f"dcm2niix wrote no volume (exit status {done.returncode})")

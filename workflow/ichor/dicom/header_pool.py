@@ -68,10 +68,56 @@ class _Child:
         self.process.stdout.close()
 
 
-def _read_share(paths: Sequence[str], limits: Limits) -> Iterator[dict[str, Any]]:
-    child, todo = _Child(limits), list(paths)
-    try:
+class HeaderPool:
+    """Children that read headers, started when first needed and kept until the pool is closed.
+
+    Parameters
+    ----------
+    limits : Limits
+        Memory of a child and time for one file.
+    workers : int
+        Child processes at a time.
+    """
+
+    def __init__(self, limits: Limits, workers: int = 1) -> None:
+        self._limits = limits
+        self._children: list[_Child | None] = [None] * max(1, workers)
+
+    def __enter__(self) -> "HeaderPool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for child in self._children:
+            if child is not None:
+                child.close()
+
+    def read(self, paths: Sequence[str]) -> list[dict[str, Any]]:
+        """Read many headers.
+
+        Parameters
+        ----------
+        paths : sequence of str
+            Regular files.
+
+        Returns
+        -------
+        list of dict
+            One answer per path, in order: see `ichor.dicom.header_reader.describe`. A file that took its reader down
+            has the answer ``{"error": "unreadable_file", ...}``.
+        """
+        if not paths:
+            return []
+        workers = min(len(self._children), len(paths) // BATCH + 1)
+        size = -(-len(paths) // workers)
+        shares = [paths[start : start + size] for start in range(0, len(paths), size)]
+        with ThreadPoolExecutor(len(shares)) as pool:
+            parts = list(pool.map(lambda number: list(self._read_share(number, shares[number])), range(len(shares))))
+        return [answer for part in parts for answer in part]
+
+    def _read_share(self, number: int, paths: Sequence[str]) -> Iterator[dict[str, Any]]:
+        limits, todo = self._limits, list(paths)
         while todo:
+            child = self._children[number] = self._children[number] or _Child(limits)
             batch = todo[:BATCH]
             child.send(batch)
             done = 0
@@ -82,37 +128,7 @@ def _read_share(paths: Sequence[str], limits: Limits) -> Iterator[dict[str, Any]
                     detail = f"reader stopped: over {limits.header_seconds:g} s or {limits.header_memory_mb} MB"
                     yield {"error": "unreadable_file", "detail": detail}
                     child.close()
-                    child = _Child(limits)
+                    self._children[number] = None
                     break
                 yield answer
             todo = todo[done:]
-    finally:
-        child.close()
-
-
-def read_headers(paths: Sequence[str], limits: Limits, workers: int = 1) -> list[dict[str, Any]]:
-    """Read many headers in child processes with memory and time limits.
-
-    Parameters
-    ----------
-    paths : sequence of str
-        Regular files.
-    limits : Limits
-        Memory of a child and time for one file.
-    workers : int
-        Child processes at a time.
-
-    Returns
-    -------
-    list of dict
-        One answer per path, in order: see `ichor.dicom.header_reader.describe`. A file that took its reader down
-        has the answer ``{"error": "unreadable_file", ...}``.
-    """
-    if not paths:
-        return []
-    workers = max(1, min(workers, len(paths) // BATCH + 1))
-    size = -(-len(paths) // workers)
-    shares = [paths[start : start + size] for start in range(0, len(paths), size)]
-    with ThreadPoolExecutor(len(shares)) as pool:
-        parts = list(pool.map(lambda share: list(_read_share(share, limits)), shares))
-    return [answer for part in parts for answer in part]

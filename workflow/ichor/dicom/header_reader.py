@@ -38,6 +38,7 @@ TAGS = [
     "LossyImageCompression", "BodyPartExamined",
 ]  # fmt: skip
 LONGEST_TEXT = 256  # no value representation that is read here may be longer
+NOT_OPENED = "not read, "  # begins what is no fault of the file's content and may be gone at the next try
 LOSSY_SYNTAXES = {
     "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91",
     "1.2.840.10008.1.2.4.203",
@@ -55,7 +56,8 @@ def _text(header: Any, name: str) -> str:
         return ""
     if not isinstance(value, str) and hasattr(value, "__iter__"):
         value = "\\".join(str(part) for part in value)
-    return str(value).strip(" \x00")[:LONGEST_TEXT]
+    text = str(value).strip(" \x00")[:LONGEST_TEXT]
+    return text.encode("utf-8", "replace").decode()  # half a surrogate pair is no text that a table can hold
 
 
 def _numbers(header: Any, name: str, count: int) -> list[float] | None:
@@ -119,6 +121,8 @@ def describe(path: str) -> dict[str, Any]:
             return _describe(header)
     except InvalidDicomError:
         return {"error": "not_dicom", "detail": "no DICOM preamble"}
+    except OSError as error:
+        return {"error": "unreadable_file", "detail": f"{NOT_OPENED}{type(error).__name__}"}
     except Exception as error:  # any parser error means one thing here: the file cannot be read
         return {"error": "unreadable_file", "detail": type(error).__name__}
 

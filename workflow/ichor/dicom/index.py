@@ -2,25 +2,35 @@
 
 The index is private: it holds source paths, patient ids as the center writes them, and dates. It never leaves
 ``work/``. What is set aside here is told in the status table under ``file-<hash>``.
+
+The archive is worked through in chunks, so memory does not grow with it, and headers that were read once are kept
+(`ichor.dicom.header_cache`). The index is the same bytes whether a header was read or kept.
 """
 
-import os
-import stat
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
-from ichor.dicom.header_pool import read_headers
+from ichor.dicom import header_reader
+from ichor.dicom.archive import Found, chunks, count_files, file_subject, find_files
+from ichor.dicom.header_cache import HeaderCache, identity
+from ichor.dicom.header_pool import HeaderPool
 from ichor.dicom.limits import Limits
 from ichor.dicom.vocabulary import known_kernel, known_manufacturer
+from ichor.private_tables import write_private_parts
 from ichor.progress import track
 from ichor.pseudonyms import pseudonym
 from ichor.reasons import Reason
+from ichor.reruns import code_digest
 from ichor.tables import frame, status_row
 
-CHUNK = 2000  # files per progress step
+CHUNK = 10_000  # files per row group of the index and per part of the cache: what an interrupted run loses at most
 
 TEXT_COLUMNS = [
     "source", "kind", "patient_id", "patient", "study", "series", "sop", "sop_class", "modality", "image_type",
@@ -31,7 +41,28 @@ NUMBER_COLUMNS = [
     "spacing_column_mm", "x_mm", "y_mm", "z_mm", "row_x", "row_y", "row_z", "column_x", "column_y", "column_z",
 ]  # fmt: skip
 FLAG_COLUMNS = ["contrast", "description_is_bone", "other_body_part", "lossy"]
-COLUMNS = [*TEXT_COLUMNS, *NUMBER_COLUMNS, *FLAG_COLUMNS]
+FILE_COLUMNS = ["bytes", "modified_ns"]  # which state of the file the row is about
+COLUMNS = [*TEXT_COLUMNS, *NUMBER_COLUMNS, *FLAG_COLUMNS, *FILE_COLUMNS]
+SCHEMA = pa.schema(
+    [(name, pa.string()) for name in TEXT_COLUMNS]
+    + [(name, pa.float64()) for name in NUMBER_COLUMNS]
+    + [(name, pa.bool_()) for name in FLAG_COLUMNS]
+    + [(name, pa.int64()) for name in FILE_COLUMNS]
+)
+ANSWER_TEXTS = [
+    "error", "detail", "patient_id", "study_uid", "series_uid", "sop_uid", "sop_class", "modality", "image_type",
+    "manufacturer", "kernel", "when", "transfer_syntax",
+]  # fmt: skip
+ANSWER_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ANSWER_TEXTS]
+    + [(name, pa.float64()) for name in NUMBER_COLUMNS]
+    + [(name, pa.bool_()) for name in FLAG_COLUMNS]
+)
+VECTORS = {
+    "position": ["x_mm", "y_mm", "z_mm"],
+    "orientation": ["row_x", "row_y", "row_z", "column_x", "column_y", "column_z"],
+    "spacing": ["spacing_row_mm", "spacing_column_mm"],
+}
 
 
 def empty_index() -> pd.DataFrame:
@@ -41,41 +72,34 @@ def empty_index() -> pd.DataFrame:
 
 def index_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     """Make an index from rows; what a row does not name is missing."""
-    data = pd.DataFrame(rows, columns=COLUMNS)
-    for name in TEXT_COLUMNS:
-        data[name] = data[name].astype(object).where(data[name].notna(), "").astype(str)
-    for name in NUMBER_COLUMNS:
-        data[name] = pd.to_numeric(data[name]).astype("float64")
-    for name in FLAG_COLUMNS:
-        data[name] = data[name].astype(object).where(data[name].notna(), False).astype(bool)
-    return data
+    return _typed(pd.DataFrame(rows, columns=COLUMNS), SCHEMA)
 
 
-def find_files(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yield every file below `folder`, sorted, with "" or the word for what is wrong with it.
-
-    Folders behind links are not entered (they may form loops); pipes and devices are not opened (they may block).
-    """
-    for parent, folders, names in os.walk(folder, followlinks=False):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(parent, name)
-            try:
-                mode = path.stat().st_mode
-            except OSError:
-                yield path, "broken link or no permission"
-                continue
-            yield path, "" if stat.S_ISREG(mode) else "not a regular file"
-
-
-def file_subject(key: bytes, center: str, folder: Path, path: Path) -> str:
-    """Name of a file in public tables: ``file-<hash>`` of its path below the center's folder."""
-    return f"file-{pseudonym(key, center, str(path.relative_to(folder)))}"
+def _typed(data: pd.DataFrame, schema: pa.Schema) -> pd.DataFrame:
+    """Return the columns of `schema` in its types; missing texts are "", missing flags False, missing sizes 0."""
+    out = {}
+    for field in schema:
+        values = data[field.name].astype(object)
+        if field.type == pa.string():
+            out[field.name] = values.where(values.notna(), "").astype(str)
+        elif field.type == pa.float64():
+            out[field.name] = pd.to_numeric(values).astype("float64")
+        else:
+            out[field.name] = values.where(values.notna(), 0).astype("bool" if field.type == pa.bool_() else "int64")
+    return pd.DataFrame(out, columns=schema.names)
 
 
 def index_center(
-    center: str, folder: str | Path, *, key: bytes, workers: int = 1, limits: Limits | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    center: str,
+    folder: str | Path,
+    out: str | Path,
+    *,
+    key: bytes,
+    workers: int = 1,
+    limits: Limits | None = None,
+    cache: str | Path | None = None,
+    chunk: int = CHUNK,
+) -> pd.DataFrame:
     """Index every file below the center's DICOM folder.
 
     Parameters
@@ -84,65 +108,122 @@ def index_center(
         Name of the center.
     folder : path
         Any depth, any file names. A folder that does not exist counts as empty.
+    out : path
+        Where the private index is written: one row per DICOM file with path, size, time of change, ids, geometry
+        (mm, DICOM's LPS axes), kernel, time, see `COLUMNS`. Paths begin with `folder` as it is given.
     key : bytes
         The study's key for pseudonyms.
     workers : int
         Processes that read headers at the same time.
     limits : Limits, optional
         What one file may cost.
+    cache : path, optional
+        Folder of this center alone where headers are kept. A file of which path, size and time of change are known
+        there is not opened. What the operating system said of a file (no permission, lost connection) is not kept.
+    chunk : int
+        Files that are in memory at a time.
 
     Returns
     -------
-    index : DataFrame
-        Private. One row per DICOM file: path, ids, geometry (mm, DICOM's LPS axes), kernel, time, see `COLUMNS`.
-    status : DataFrame
+    DataFrame
         Table ``status``: files that are not readable DICOM, or ``empty_folder`` for the center.
     """
     folder, limits = Path(folder), limits or Limits()
-    found = list(find_files(folder))
-    if not found:
-        return empty_index(), frame("status", [status_row(center, "", "index", "set_aside", Reason.EMPTY_FOLDER)])
-    rows, status = [], []
-    chunks = [found[start : start + CHUNK] for start in range(0, len(found), CHUNK)]
-    for chunk in track(chunks, f"index {center}", len(chunks)):
-        wrong = {path: _refusal(path, word, limits) for path, word in chunk}
-        good = [path for path, _ in chunk if not wrong[path]]
-        answers = dict(zip(good, read_headers([str(path) for path in good], limits, workers), strict=True))
-        for path, _ in chunk:
-            answer = answers.get(path) or {"error": "unreadable_file", "detail": wrong[path]}
-            if "error" in answer:
-                subject = file_subject(key, center, folder, path)
-                reason = Reason(answer["error"])
-                status.append(status_row(center, subject, "index", "set_aside", reason, answer["detail"]))
-            else:
-                rows.append(_row(answer, center, path, key))
-    return index_frame(rows), frame("status", status)
+    status = [frame("status", [])]
+    with ExitStack() as stack:
+        pool = stack.enter_context(HeaderPool(limits, workers))
+        kept = HeaderCache(Path(cache), ANSWER_SCHEMA, _reading(limits)) if cache else None
+        total = (kept.entries if kept else 0) or count_files(folder)
+        found = chunks(find_files(folder), chunk)
+        walk = track(found, f"index {center}, {chunk} files each", -(-total // chunk))
+
+        def parts() -> Iterator[pd.DataFrame]:
+            for files in walk:
+                answers = _answers(files, folder, limits, pool, kept)
+                failed = answers["error"] != ""
+                status.append(_set_aside(answers[failed], center, key))
+                yield _rows(answers[~failed], center, folder, key)
+
+        write_private_parts(parts(), SCHEMA, out)
+        if kept:
+            kept.finish()
+    if len(status) == 1:
+        status.append(frame("status", [status_row(center, "", "index", "set_aside", Reason.EMPTY_FOLDER)]))
+    return pd.concat([part for part in status if len(part)] or status, ignore_index=True)
 
 
-def _refusal(path: Path, word: str, limits: Limits) -> str:
-    if word:
-        return word
-    megabytes = path.stat().st_size / 2**20
-    return f"{megabytes:.0f} MB, limit {limits.file_mb} MB" if megabytes > limits.file_mb else ""
+def _reading(limits: Limits) -> str:
+    """Digest of all that decides what is read from a file: code, parser and limits."""
+    parts = [code_digest(header_reader.__file__, ("ichor.dicom.header_pool",)), version("pydicom")]
+    parts += [limits.header_memory_mb, limits.header_seconds]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
-def _row(answer: dict[str, Any], center: str, path: Path, key: bytes) -> dict[str, Any]:
-    row = {name: answer[name] for name in (*TEXT_COLUMNS, *NUMBER_COLUMNS, *FLAG_COLUMNS) if name in answer}
-    row |= dict(
-        source=str(path.absolute()),
+def _answers(
+    found: Sequence[Found], folder: Path, limits: Limits, pool: HeaderPool, kept: HeaderCache | None
+) -> pd.DataFrame:
+    """Say of each file what its header says, or what is wrong: columns of `identity` and of `ANSWER_SCHEMA`."""
+    files = identity(found)
+    refused = {
+        row: {"error": "unreadable_file", "detail": why} for row, why in enumerate(_refusals(found, limits)) if why
+    }
+    known = kept.get(files.drop(index=list(refused))) if kept else _answer_frame({})
+    todo = files.index.difference(known.index).difference(list(refused))
+    read = dict(zip(todo, pool.read([str(folder / files.at[row, "path"]) for row in todo]), strict=True))
+    answers = pd.concat([part for part in (known, _answer_frame(refused | read)) if len(part)]).sort_index()
+    answers = files.join(answers)
+    if kept:
+        lasting = ~answers["detail"].str.startswith(header_reader.NOT_OPENED)
+        lasting[list(refused)] = False
+        kept.put(answers[lasting])
+    return answers
+
+
+def _refusals(found: Sequence[Found], limits: Limits) -> Iterator[str]:
+    for file in found:
+        megabytes = file.bytes / 2**20
+        large = f"{megabytes:.0f} MB, limit {limits.file_mb} MB" if megabytes > limits.file_mb else ""
+        yield file.wrong or large
+
+
+def _answer_frame(answers: dict[int, dict[str, Any]]) -> pd.DataFrame:
+    """Typed columns of answers of `ichor.dicom.header_reader`, by row."""
+    rows = []
+    for answer in answers.values():
+        row = dict(answer)
+        for name, parts in VECTORS.items():
+            row |= dict(zip(parts, row.pop(name, None) or [None] * len(parts), strict=True))
+        rows.append(row)
+    return _typed(pd.DataFrame(rows, columns=ANSWER_SCHEMA.names, index=list(answers)), ANSWER_SCHEMA)
+
+
+def _set_aside(answers: pd.DataFrame, center: str, key: bytes) -> pd.DataFrame:
+    rows = [
+        status_row(center, file_subject(key, center, row.path), "index", "set_aside", Reason(row.error), row.detail)
+        for row in answers.itertuples()
+    ]
+    return frame("status", rows)
+
+
+def _rows(answers: pd.DataFrame, center: str, folder: Path, key: bytes) -> pd.DataFrame:
+    """Rows of the index: sources, pseudonyms and public names instead of what the headers say."""
+    # files without a patient id are one patient per study: never two people under one empty name
+    people = answers["patient_id"].where(answers["patient_id"] != "", "study " + answers["study_uid"])
+    images = answers["sop_uid"].where(answers["sop_uid"] != "", center + "\x1f" + answers["path"])
+    named = dict(
+        source=[str(folder / path) for path in answers["path"]],
         kind="dicom",
-        # files without a patient id are one patient per study: never two people under one empty name
-        patient=pseudonym(key, center, answer["patient_id"] or f"study {answer['study_uid']}"),
-        study=pseudonym(key, "study", answer["study_uid"]),
-        series=pseudonym(key, "series", answer["series_uid"]),
-        sop=pseudonym(key, "image", answer["sop_uid"] or str(path)),
-        kernel=known_kernel(answer["kernel"]),
-        manufacturer=known_manufacturer(answer["manufacturer"]),
+        time_point="",
+        patient=_each(people, lambda name: pseudonym(key, center, name)),
+        study=_each(answers["study_uid"], lambda uid: pseudonym(key, "study", uid)),
+        series=_each(answers["series_uid"], lambda uid: pseudonym(key, "series", uid)),
+        sop=_each(images, lambda uid: pseudonym(key, "image", uid)),
+        kernel=_each(answers["kernel"], known_kernel),
+        manufacturer=_each(answers["manufacturer"], known_manufacturer),
     )
-    for names, values in (
-        (("x_mm", "y_mm", "z_mm"), answer["position"]),
-        (("row_x", "row_y", "row_z", "column_x", "column_y", "column_z"), answer["orientation"]),
-        (("spacing_row_mm", "spacing_column_mm"), answer["spacing"]),
-    ):
-        row |= dict(zip(names, values or [None] * len(names), strict=True))
-    return row
+    return answers.assign(**named)[COLUMNS]
+
+
+def _each(texts: pd.Series, name: Callable[[str], str]) -> pd.Series:
+    """Apply a function to texts of which many are the same."""
+    return texts.map({text: name(text) for text in texts.unique()})

@@ -1,44 +1,33 @@
 """Index a center that brings NIfTI files instead of DICOM: patient and time point are read from the file name."""
 
-import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from ichor.dicom.index import empty_index, file_subject, find_files, index_frame
+from ichor.dicom.archive import Found, file_subject, find_files
+from ichor.dicom.file_patterns import pattern_regex
+from ichor.dicom.index import SCHEMA, index_frame
 from ichor.dicom.limits import Limits
-from ichor.errors import StudyError
 from ichor.imaging.geometry import spacing_mm
+from ichor.private_tables import write_private_parts
 from ichor.pseudonyms import pseudonym
 from ichor.reasons import Reason
 from ichor.tables import frame, status_row
 
 TIME_POINTS = ("baseline", "followup")
-FIELDS = {"patient": r"(?P<patient>[^/]+?)", "time_point": r"(?P<time_point>[^/_.]+)"}
-
-
-def pattern_regex(pattern: str) -> re.Pattern[str]:
-    """Turn a file name pattern such as ``{patient}_{time_point}_ct.nii.gz`` into a regular expression.
-
-    Raises
-    ------
-    StudyError
-        If the pattern has no ``{patient}`` or a field that is not known.
-    """
-    parts = re.split(r"\{(\w+)\}", pattern)
-    if "patient" not in parts[1::2] or not set(parts[1::2]) <= set(FIELDS) or len(set(parts[1::2])) < len(parts[1::2]):
-        raise StudyError(
-            f"pattern {pattern!r}: expected {{patient}} once, and {{time_point}} at most once, found "
-            f"{', '.join('{' + name + '}' for name in parts[1::2]) or 'no field'}; write e.g. {{patient}}_ct.nii.gz"
-        )
-    return re.compile("".join(FIELDS[part] if number % 2 else re.escape(part) for number, part in enumerate(parts)))
 
 
 def index_nifti_center(
-    center: str, folder: str | Path, *, key: bytes, image_pattern: str, limits: Limits | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    center: str,
+    folder: str | Path,
+    out: str | Path,
+    *,
+    key: bytes,
+    image_pattern: str,
+    limits: Limits | None = None,
+) -> pd.DataFrame:
     """Index the NIfTI images of a center.
 
     Parameters
@@ -47,6 +36,8 @@ def index_nifti_center(
         Name of the center.
     folder : path
         Searched at any depth.
+    out : path
+        Where the private index is written, with the columns of `ichor.dicom.index.index_center`.
     key : bytes
         The study's key for pseudonyms.
     image_pattern : str
@@ -57,42 +48,40 @@ def index_nifti_center(
 
     Returns
     -------
-    index : DataFrame
-        Private; the columns of `ichor.dicom.index.index_center`.
-    status : DataFrame
+    DataFrame
         Table ``status``. Files that do not match the pattern (masks, notes) are not mentioned.
     """
     folder, limits, wanted = Path(folder), limits or Limits(), pattern_regex(image_pattern)
     rows, status, matched = [], [], 0
-    for path, wrong in find_files(folder):
-        relative = str(path.relative_to(folder))
-        match = wanted.fullmatch(relative) or wanted.fullmatch(path.name)
+    for file in find_files(folder):
+        match = wanted.fullmatch(file.path) or wanted.fullmatch(PurePosixPath(file.path).name)
         if not match:
             continue
         matched += 1
-        row = dict(match.groupdict(), source=str(path.absolute()), series=pseudonym(key, center, "file", relative))
-        reason, detail = _read(path, wrong, row, limits)
+        row = dict(match.groupdict(), source=str(folder / file.path), bytes=file.bytes, modified_ns=file.modified_ns)
+        reason, detail = _read(file, row, limits)
         if reason:
-            subject = file_subject(key, center, folder, path)
+            subject = file_subject(key, center, file.path)
             status.append(status_row(center, subject, "index", "set_aside", reason, detail))
         else:
-            rows.append(_finish(row, center, key))
+            rows.append(_finish(row, center, file.path, key))
     if not matched:
         status.append(
             status_row(center, "", "index", "set_aside", Reason.EMPTY_FOLDER, "no file matches image_pattern")
         )
-    return index_frame(rows) if rows else empty_index(), frame("status", status)
+    write_private_parts([index_frame(rows)], SCHEMA, out)
+    return frame("status", status)
 
 
-def _read(path: Path, wrong: str, row: dict, limits: Limits) -> tuple[Reason | None, str]:
+def _read(file: Found, row: dict, limits: Limits) -> tuple[Reason | None, str]:
     """Read the header into `row`; return what is wrong, if anything."""
     row.setdefault("time_point", "baseline")
     if row["time_point"] not in TIME_POINTS:
         return Reason.UNKNOWN_CODE, "time point is neither baseline nor followup"
-    if wrong:
-        return Reason.UNREADABLE_FILE, wrong
+    if file.wrong:
+        return Reason.UNREADABLE_FILE, file.wrong
     try:
-        image = nib.load(path)
+        image = nib.load(row["source"])
         shape = tuple(int(size) for size in image.shape)
         spacing = spacing_mm(image.affine)
     except Exception as error:  # nibabel raises many kinds; each means the file cannot be read
@@ -110,12 +99,13 @@ def _read(path: Path, wrong: str, row: dict, limits: Limits) -> tuple[Reason | N
     return None, ""
 
 
-def _finish(row: dict, center: str, key: bytes) -> dict:
-    patient_id = row.pop("patient")
+def _finish(row: dict, center: str, path: str, key: bytes) -> dict:
+    patient_id, file = row.pop("patient"), pseudonym(key, center, "file", path)
     return row | dict(
         kind="nifti",
         patient_id=patient_id,
         patient=pseudonym(key, center, patient_id),
-        study=row["series"],
-        sop=row["series"],
+        study=file,
+        series=file,
+        sop=file,
     )

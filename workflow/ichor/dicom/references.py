@@ -1,12 +1,18 @@
 """Reference masks that a center brings: found by the raw patient id, mapped to our labels, put on the scan's grid."""
 
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 
+from ichor.dicom.archive import is_utf8
+from ichor.dicom.file_patterns import any_name
 from ichor.errors import StudyError
 from ichor.imaging.geometry import resample_to_grid, same_grid, to_canonical, volume_ml
+from ichor.listing import file_digests
 
 LABELS = {"iph": 1, "ivh": 2, "edema": 3}
 SAME_GRID_MM = 0.5
@@ -41,18 +47,42 @@ def parse_labels(text: str) -> dict[int, int]:
     return out
 
 
-def find_mask(folder: Path | None, pattern: str, patient_id: str, time_point: str) -> Path | None:
-    """Path of a patient's mask, None when there is none. A pattern without ``{time_point}`` is of baseline scans.
+def list_masks(folder: str | Path | None, pattern: str | None) -> pd.DataFrame:
+    """List a center's reference masks: columns ``path`` (below the folder) and ``sha256``; private."""
+    digests = file_digests(folder, wanted=any_name(pattern)) if folder and pattern else {}
+    named = sorted((path, sha256) for path, sha256 in digests.items() if is_utf8(path))
+    return pd.DataFrame(named, columns=["path", "sha256"], dtype=object)
 
-    The patient id comes from a foreign header: a path that leaves `folder` is not followed.
+
+@dataclass(frozen=True)
+class ReferenceMasks:
+    """A center's reference masks and where they are.
+
+    Attributes
+    ----------
+    folder : Path
+        As the centers sheet gives it.
+    pattern : str
+        Path of a mask below it with ``{patient}`` and, if there are masks of follow-up scans, ``{time_point}``. A
+        pattern without ``{time_point}`` is of baseline scans.
+    digests : mapping of str to str
+        SHA-256 of every mask by its path below `folder`, of `list_masks`.
     """
-    if folder is None or not pattern or ("{time_point}" not in pattern and time_point != "baseline"):
-        return None
-    if not patient_id or "\0" in patient_id:
-        return None
-    path = Path(folder, pattern.replace("{patient}", patient_id).replace("{time_point}", time_point))
-    inside = path.resolve().is_relative_to(Path(folder).resolve())
-    return path if inside and path.is_file() else None
+
+    folder: Path
+    pattern: str
+    digests: Mapping[str, str]
+
+    def find(self, patient_id: str, time_point: str) -> tuple[str, str]:
+        """Path and SHA-256 of a patient's mask, empty when there is none.
+
+        The patient id comes from a foreign header; only files that were found below the folder are ever taken.
+        """
+        if not patient_id or ("{time_point}" not in self.pattern and time_point != "baseline"):
+            return "", ""
+        name = self.pattern.replace("{patient}", patient_id).replace("{time_point}", time_point)
+        path = str(PurePosixPath(name))
+        return (str(Path(self.folder, path)), self.digests[path]) if path in self.digests else ("", "")
 
 
 def read_mask(path: Path, labels: dict[int, int], data: np.ndarray, affine: np.ndarray) -> np.ndarray:

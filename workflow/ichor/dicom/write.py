@@ -1,6 +1,5 @@
 """Write an accepted scan: compressed NIfTI, a sidecar from an allow-list, and its row of table ``scans``."""
 
-import hashlib
 import json
 import zlib
 from pathlib import Path
@@ -9,18 +8,13 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from ichor.disk_space import whole_file
+
 HEADER_BYTES = 352  # NIfTI-1 header of 348 bytes and 4 bytes that say there is no extension
 SIDECAR_KEYS = (
     "Modality", "Source", "Converter", "Manufacturer", "ConvolutionKernel", "SliceThickness_mm", "GantryTilt_deg",
     "SourceSteps_mm", "Extent_mm", "Corrections", "Head", "SourceImages",
 )  # fmt: skip
-
-
-def voxel_sha256(data: np.ndarray) -> str:
-    """SHA-256 of shape and int16 voxels, the same for the same scan whatever its file."""
-    digest = hashlib.sha256(repr(tuple(data.shape)).encode())
-    digest.update(np.asfortranarray(data, dtype="<i2").tobytes(order="F"))
-    return digest.hexdigest()
 
 
 def write_nifti(data: np.ndarray, affine: np.ndarray, path: Path) -> None:
@@ -41,16 +35,14 @@ def write_nifti(data: np.ndarray, affine: np.ndarray, path: Path) -> None:
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
     compressor = zlib.compressobj(1, zlib.DEFLATED, 31)
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as stream:
+    with whole_file(path) as part, part.open("wb") as stream:
         stream.write(compressor.compress(image.header.binaryblock + b"\0\0\0\0"))
         stream.write(compressor.compress(np.asfortranarray(data).tobytes(order="F")))
         stream.write(compressor.flush())
-    part.replace(path)
 
 
 def write_sidecar(content: dict[str, Any], path: Path) -> None:
-    """Write the JSON sidecar.
+    """Write the JSON sidecar, complete or not at all.
 
     Raises
     ------
@@ -60,7 +52,9 @@ def write_sidecar(content: dict[str, Any], path: Path) -> None:
     foreign = set(content) - set(SIDECAR_KEYS)
     if foreign:
         raise ValueError(f"sidecar keys {sorted(foreign)} are not on the allow-list")
-    path.write_text(json.dumps({key: content[key] for key in SIDECAR_KEYS if key in content}, indent=1) + "\n")
+    text = json.dumps({key: content[key] for key in SIDECAR_KEYS if key in content}, indent=1) + "\n"
+    with whole_file(path) as part:
+        part.write_text(text)
 
 
 def image_path(out_dir: Path, patient: str, time_point: str, suffix: str) -> Path:

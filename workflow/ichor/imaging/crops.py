@@ -62,15 +62,23 @@ def axis_weights(n_in: int, spacing_in: float, center: float, n_out: int, spacin
     return weights.astype(np.float32)
 
 
+Box = tuple[slice, slice, slice]
+
+
 def resample_to_grid(
-    volume: np.ndarray, spacing_mm: np.ndarray, center: np.ndarray, grid: Grid, fill: float = 0.0
+    volume: np.ndarray,
+    spacing_mm: np.ndarray,
+    center: np.ndarray,
+    grid: Grid,
+    fill: float = 0.0,
+    within: Box | None = None,
 ) -> np.ndarray:
     """Resample a volume to a grid centred at a voxel coordinate of it.
 
     Parameters
     ----------
-    volume : numpy.ndarray
-        ``(x, y, z)``, HU or a mask.
+    volume : numpy.ndarray or ichor.imaging.volume_cache.Volume
+        ``(x, y, z)``, HU or a mask. Only the box that the grid covers is taken from it.
     spacing_mm : array of 3
         Spacing of the volume.
     center : array of 3
@@ -79,6 +87,8 @@ def resample_to_grid(
         Target.
     fill : float
         Value of everything outside the volume.
+    within : tuple of slice, optional
+        Box outside of which the volume holds nothing but ``fill``; spares the work there.
 
     Returns
     -------
@@ -92,6 +102,9 @@ def resample_to_grid(
         )
         used = np.flatnonzero(matrix.any(axis=0))
         part = slice(used[0], used[-1] + 1) if used.size else slice(0, 0)
+        if within is not None:
+            start = min(max(part.start, within[axis].start), part.stop)
+            part = slice(start, max(start, min(part.stop, within[axis].stop)))
         weights.append(matrix[:, part])
         parts.append(part)
     block = volume[tuple(parts)].astype(np.float32)
@@ -99,6 +112,14 @@ def resample_to_grid(
     for axis in (2, 0, 1):
         block = np.moveaxis(np.tensordot(weights[axis], block, axes=(1, axis)), 0, axis)
     return np.ascontiguousarray(block) + np.float32(fill)
+
+
+def filled_box(mask: np.ndarray) -> Box | None:
+    """Smallest box with all voxels of a mask that are not zero, None for an empty mask."""
+    filled = [np.flatnonzero(mask.any(axis=other)) for other in ((1, 2), (0, 2), (0, 1))]
+    if not filled[0].size:
+        return None
+    return tuple(slice(int(along[0]), int(along[-1]) + 1) for along in filled)
 
 
 def hematoma_center(mask: np.ndarray) -> np.ndarray | None:
@@ -111,10 +132,9 @@ def hematoma_center(mask: np.ndarray) -> np.ndarray | None:
     numpy.ndarray or None
         Three coordinates, or None for an empty mask, which has no center.
     """
-    boxes = ndimage.find_objects(mask.astype(np.uint8, copy=False))
-    if not boxes:
+    box = filled_box(mask)
+    if box is None:
         return None
-    box = boxes[0]
     parts, n_parts = ndimage.label(mask[box])
     largest = 1 if n_parts == 1 else int(np.argmax(np.bincount(parts.ravel())[1:])) + 1
     offset = np.array([part.start for part in box], dtype=float)

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from ichor.disk_space import whole_file
 from ichor.segmentation.network import build_network
 from ichor.segmentation.preprocess import Grid
 
@@ -67,12 +68,14 @@ def save_model(folder: Path, network: nn.Module, description: dict, patients: It
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in _own(network.state_dict()).items()}
-    save_file(weights, folder / WEIGHTS)
+    with whole_file(folder / WEIGHTS) as part:
+        save_file(weights, part)
     content = {"format": FORMAT, **description}
     content["trained_on"] = sorted({fingerprint(center, patient) for center, patient in patients})
     content["parameters"] = sum(tensor.numel() for tensor in weights.values())
     content["weights_sha256"] = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
-    (folder / DESCRIPTION).write_text(json.dumps(content, indent=1) + "\n")
+    with whole_file(folder / DESCRIPTION) as part:
+        part.write_text(json.dumps(content, indent=1) + "\n")
 
 
 def load_model(folder: Path, device: str | torch.device = "cpu") -> Model:

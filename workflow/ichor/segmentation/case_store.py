@@ -7,6 +7,8 @@ import blosc2
 import numpy as np
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
 
+from ichor.disk_space import whole_file
+
 MAX_LOCATIONS = 10_000
 """Voxels remembered per label and case to centre patches on (nnU-Net's number)."""
 MAX_BLOCK_BYTES = 128 * 1024
@@ -50,14 +52,14 @@ def save_case(folder: Path, identifier: str, image: np.ndarray, labels: np.ndarr
         For the choice of label locations when there are more than `MAX_LOCATIONS`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / f"{identifier}_locations.npy", _locations(labels[0], np.random.default_rng(seed)))
+    with whole_file(folder / f"{identifier}_locations.npy") as part:
+        np.save(part, _locations(labels[0], np.random.default_rng(seed)))
     for name, array in ((f"{identifier}_seg", labels.astype(np.int8)), (identifier, image.astype(np.float16))):
-        target = folder / f"{name}.b2nd"
-        target.unlink(missing_ok=True)
         blocks = _blocks(array.shape, array.itemsize)
-        blosc2.asarray(
-            np.ascontiguousarray(array), urlpath=str(target), chunks=blocks, blocks=blocks, cparams=_PARAMETERS
-        )
+        whole = np.ascontiguousarray(array)
+        with whole_file(folder / f"{name}.b2nd") as part:
+            # through memory: blosc2's own writing does not say why it failed, nor always that it did
+            part.write_bytes(blosc2.asarray(whole, chunks=blocks, blocks=blocks, cparams=_PARAMETERS).to_cframe())
 
 
 def _blocks(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:

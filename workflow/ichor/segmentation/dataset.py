@@ -16,7 +16,8 @@ from ichor.imaging.measures import LABEL_CODES
 from ichor.progress import track
 from ichor.seeds import seed_for
 from ichor.segmentation.case_store import save_case
-from ichor.segmentation.folders import CONFIGURATION, DATASET, preprocessed
+from ichor.segmentation.columns import IDENTITY
+from ichor.segmentation.folders import CONFIGURATION, DATASET, PREPARED, preprocessed
 from ichor.segmentation.labels import check_labels, to_network
 from ichor.segmentation.network import architecture_of_plan
 from ichor.segmentation.plan import grid_of, make_plans
@@ -80,14 +81,15 @@ def plan_segmentation(
     keep_slices = bool(plan.get("spacing_mm")) and plan["spacing_mm"][2] is None
     grid = grid_of(plans, keep_slices=keep_slices)
     folder = preprocessed(work_dir) / plans["configurations"][CONFIGURATION]["data_identifier"]
-    for old in folder.glob("case-*"):
-        old.unlink()
+    for old in [preprocessed(work_dir) / PREPARED, *folder.glob("case-*")]:
+        old.unlink(missing_ok=True)
     _each(lambda case: _preprocess(case, labels, grid, folder, seed), cases, workers, "preprocess training scans")
     manifest = _manifest(split_rows, cases, labels, plans, dataset, grid)
     _dump(preprocessed(work_dir) / "nnUNetPlans.json", plans)
     _dump(preprocessed(work_dir) / "dataset.json", dataset)
     _dump(preprocessed(work_dir) / "splits_final.json", nnunet_folds(cases))
     _dump(preprocessed(work_dir) / "manifest.json", manifest)
+    _dump(preprocessed(work_dir) / PREPARED, {"sha256": manifest["sha256"]})
     _dump(out_plans, manifest)
     return manifest
 
@@ -112,8 +114,7 @@ def training_cases(split_rows: pd.DataFrame, scans: pd.DataFrame) -> list[dict]:
             f"{rows['fold'].nunique()} fold(s); cross-fitting needs at least 2 folds. Give reference masks of more "
             "patients (sheet centers, columns masks and mask_pattern)."
         )
-    columns = ["center", "patient", "time_point", "image", "reference_mask", "voxel_sha256", "fold"]
-    cases = rows[columns].to_dict("records")
+    cases = rows[[*IDENTITY, "fold"]].to_dict("records")
     return [case | {"case": f"case-{i:05d}", "fold": int(case["fold"])} for i, case in enumerate(cases)]
 
 
@@ -210,7 +211,7 @@ def _dataset_json(cases: list[dict], labels: Sequence[str]) -> dict:
 
 def _manifest(split_rows: pd.DataFrame, cases, labels, plans: dict, dataset: dict, grid: Grid) -> dict:
     configuration = plans["configurations"][CONFIGURATION]
-    kept = ("case", "center", "patient", "time_point", "fold", "labels", "voxel_sha256")
+    kept = ("case", "center", "patient", "time_point", "fold", "labels", "voxel_sha256", "reference_sha256")
     manifest = {
         "format": FORMAT,
         "split": str(split_rows["split"].iloc[0]),

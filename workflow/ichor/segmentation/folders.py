@@ -3,6 +3,7 @@
 nnU-Net reads its folders and the number of its helper processes from the environment; users never see these names.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +12,19 @@ from pathlib import Path
 DATASET = "Dataset001_Ichor"
 """One dataset per split, each in folders of its own: the number needs to be unique within them only."""
 CONFIGURATION = "3d_fullres"
+PREPARED = "prepared.json"
+"""File that says which plan the preprocessed cases belong to; written when all of them are there."""
 
 
 def preprocessed(work_dir: Path) -> Path:
     """Folder with fingerprint, plans, folds and the preprocessed cases of a split."""
     return work_dir / "nnUNet_preprocessed" / DATASET
+
+
+def is_prepared(manifest: Path) -> bool:
+    """Whether the preprocessed cases beside a plan's manifest are those of the plan."""
+    mark = manifest.with_name(PREPARED)
+    return mark.is_file() and json.loads(mark.read_text())["sha256"] == json.loads(manifest.read_text())["sha256"]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,16 @@ import pandas as pd
 import torch
 from nibabel.filebasedimages import ImageFileError
 
-from ichor import tables
+from ichor import disk_space, tables
 from ichor.imaging.measures import volumes_ml
+from ichor.imaging.voxels import voxel_sha256
+from ichor.overlap import overlapped
 from ichor.progress import track
 from ichor.reasons import Reason
 from ichor.segmentation.agreement import dice
 from ichor.segmentation.bundle import Model, load_model
 from ichor.segmentation.labels import to_network, to_study
-from ichor.segmentation.preprocess import prepare_image, restore
+from ichor.segmentation.preprocess import Box, prepare_image, restore
 from ichor.segmentation.scan import GridMismatch, Scan, read_mask, read_scan, write_mask
 from ichor.segmentation.sliding_window import predict_probabilities
 
@@ -24,6 +27,8 @@ MEASURED = ("iph", "ivh")
 """Labels whose volume and Dice have columns in the masks table."""
 FAILURES = (OSError, ValueError, EOFError, RuntimeError, MemoryError, zlib.error, ImageFileError)
 """What a scan may fail with (unreadable file, odd shape, no memory); anything else is a fault of ours and stops."""
+MASK_BYTES_PER_VOXEL = 0.01
+"""Compressed masks of 512 x 512 x 32 voxels took 0.003 to 0.006 bytes a voxel (40 scans of PHE-SICH-CT-IDS)."""
 
 
 def segment_shard(
@@ -75,16 +80,25 @@ def segment_shard(
     ------
     ValueError
         If a model has seen the patient it would segment, or the models are not those of one plan.
+    ichor.disk_space.DiskFullError
+        If the masks will not fit on the disk, or do not.
     """
     torch.set_num_threads(threads)
     models = _load_models(model_dirs, device)
     folds = {(row.center, row.patient): row.fold for row in fitting_rows.itertuples()}
     Path(out_dir).mkdir(parents=True, exist_ok=True)  # a shard without scans has an empty folder
+    disk_space.require(out_dir, _expected_bytes(scans), f"{len(scans)} masks")
     settings = {"mirroring": mirroring, "step_size": step_size}
+    scan_rows = scans.to_dict("records")
+    chosen = [_choose(models, folds.get((row["center"], row["patient"])), row) for row in scan_rows]
+    done = overlapped(
+        zip(scan_rows, chosen, strict=True),
+        _read,
+        lambda case: _predict(case, settings),
+        lambda case: _finish(case, out_dir),
+    )
     rows, status = [], []
-    for scan_row in track(scans.to_dict("records"), f"segment {split}", total=len(scans)):
-        chosen = _choose(models, folds.get((scan_row["center"], scan_row["patient"])), scan_row)
-        row, remarks = _segment_row(scan_row, chosen, out_dir, settings)
+    for scan_row, (row, remarks) in zip(scan_rows, track(done, f"segment {split}", total=len(scans)), strict=True):
         rows.append({"split": split, **row})
         status += [_status(scan_row, remark, log) for remark in remarks]
     return tables.frame("masks", rows), tables.frame("status", status)
@@ -98,16 +112,28 @@ def segment_scan(scan: Scan, models: Sequence[Model], *, mirroring: bool = False
     array of uint8, shape (Z, Y, X)
         Codes of `ichor.imaging.measures.LABEL_CODES`.
     """
-    first = models[0]
-    image, box = prepare_image(scan.hu, scan.spacing_mm, first.grid)
+    image, box = prepare_image(scan.hu, scan.spacing_mm, models[0].grid)
+    return _segment(image, box, scan.hu.shape, models, mirroring=mirroring, step_size=step_size)
+
+
+def _segment(
+    image: torch.Tensor,
+    box: Box,
+    shape: tuple[int, int, int],
+    models: Sequence[Model],
+    *,
+    mirroring: bool,
+    step_size: float,
+) -> np.ndarray:
+    """Segment what `prepare_image` made of a scan of `shape`."""
     probabilities = predict_probabilities(
         [model.network for model in models],
         image,
-        first.patch_size,
+        models[0].patch_size,
         step_size=step_size,
         mirror_axes=(2,) if mirroring else (),
     )
-    return to_study(restore(probabilities, box, scan.hu.shape), first.labels)
+    return to_study(restore(probabilities, box, shape), models[0].labels)
 
 
 def _load_models(model_dirs: Sequence[Path], device: str) -> dict[int, Model]:
@@ -127,32 +153,79 @@ def _choose(models: dict[int, Model], fold: object, scan_row: dict) -> list[Mode
     return sorted(chosen, key=lambda model: model.fold)
 
 
-def _segment_row(scan_row: dict, models: list[Model], out_dir: Path, settings: dict) -> tuple[dict, list]:
-    """Segment one scan; return its row of the masks table and its remarks ``(outcome, reason, detail)``."""
-    keys = {key: scan_row[key] for key in ("patient", "center", "time_point")}
-    row = {**keys, "model": _model_name(models), "mask": None, "reason": None}
-    target = out_dir / f"sub-{keys['patient']}_ses-{keys['time_point']}_dseg.nii.gz"
-    remarks = []
+@dataclass
+class _Case:
+    """One scan on its way through the shard."""
+
+    row: dict
+    models: list[Model]
+    scan: Scan | None = None
+    image: torch.Tensor | None = None
+    box: Box | None = None
+    mask: np.ndarray | None = None
+    error: Exception | None = None
+
+
+def _read(chosen: tuple[dict, list[Model]]) -> _Case:
+    """Read a scan and bring it to the network's grid."""
+    case = _Case(*chosen)
     try:
-        scan = read_scan(scan_row["image"])
-        mask = segment_scan(scan, models, **settings)
-        write_mask(target, mask, scan)
+        case.scan = read_scan(case.row["image"])
+        case.image, case.box = prepare_image(case.scan.hu, case.scan.spacing_mm, case.models[0].grid)
     except FAILURES as error:
-        target.unlink(missing_ok=True)
-        detail = f"{keys['time_point']} scan: {type(error).__name__}: {error}"
+        case.error = error
+    return case
+
+
+def _predict(case: _Case, settings: dict) -> _Case:
+    """Run the networks."""
+    if case.error is None:
+        try:
+            case.mask = _segment(case.image, case.box, case.scan.hu.shape, case.models, **settings)
+        except FAILURES as error:
+            case.error = error
+    case.image = None
+    return case
+
+
+def _finish(case: _Case, out_dir: Path) -> tuple[dict, list]:
+    """Write the mask; return the scan's row of the masks table and its remarks ``(outcome, reason, detail)``."""
+    keys = {key: case.row[key] for key in ("patient", "center", "time_point")}
+    row = {**keys, "model": _model_name(case.models), "mask": None, "reason": None}
+    target = out_dir / f"sub-{keys['patient']}_ses-{keys['time_point']}_dseg.nii.gz"
+    if case.error is None:
+        try:
+            write_mask(target, case.mask, case.scan)
+        except disk_space.DiskFullError:
+            raise  # no fault of the scan: every other one would fail too
+        except FAILURES as error:
+            case.error = error
+    if case.error is not None:
+        detail = f"{keys['time_point']} scan: {type(case.error).__name__}: {case.error}"
         return row | {"reason": str(Reason.SEGMENTATION_FAILED)}, [("set_aside", Reason.SEGMENTATION_FAILED, detail)]
-    known = [label for label in MEASURED if label in models[0].labels]
-    volumes = volumes_ml(mask, scan.affine, known)
-    row |= {"mask": str(target), **{f"{label}_ml": volume for label, volume in volumes.items()}}
+    return _measured(case, row | {"mask": str(target)})
+
+
+def _measured(case: _Case, row: dict) -> tuple[dict, list]:
+    """Add volumes and agreement to the row of a scan that was segmented."""
+    mask, labels, name, remarks = case.mask, case.models[0].labels, f"{row['time_point']} scan", []
+    volumes = volumes_ml(mask, case.scan.affine, [label for label in MEASURED if label in labels])
+    row |= {"mask_sha256": voxel_sha256(mask.T), **{f"{label}_ml": volume for label, volume in volumes.items()}}
     if not mask.any():
         row["reason"] = str(Reason.EMPTY_MASK)
-        remarks.append(("flagged", Reason.EMPTY_MASK, f"{keys['time_point']} scan: nothing found"))
-    if isinstance(scan_row.get("reference_mask"), str):
-        agreement, problem = _agreement(mask, scan, scan_row["reference_mask"], models[0].labels)
+        remarks.append(("flagged", Reason.EMPTY_MASK, f"{name}: nothing found"))
+    if isinstance(case.row.get("reference_mask"), str):
+        agreement, problem = _agreement(mask, case.scan, case.row["reference_mask"], labels)
         row |= agreement
         if problem:
-            remarks.append(("flagged", Reason.REFERENCE_MISMATCH, f"{keys['time_point']} scan: {problem}"))
+            remarks.append(("flagged", Reason.REFERENCE_MISMATCH, f"{name}: {problem}"))
     return row, remarks
+
+
+def _expected_bytes(scans: pd.DataFrame) -> float:
+    """What the masks of some scans will take on the disk; nothing is known of a scan without a size."""
+    size = [name for name in ("columns", "rows", "slices") if name in scans]
+    return float(scans[size].prod(axis=1).sum()) * MASK_BYTES_PER_VOXEL if len(size) == 3 else 0.0
 
 
 def _agreement(mask: np.ndarray, scan: Scan, reference_path: str, labels: list[str]) -> tuple[dict, str]:

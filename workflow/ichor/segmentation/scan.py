@@ -6,6 +6,8 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
+from ichor.disk_space import whole_file
+
 GEOMETRY_TOLERANCE_MM = 1e-2
 """Largest difference of two affines' entries at which two images still count as one grid (NIfTI stores float32)."""
 
@@ -74,8 +76,14 @@ def read_mask(path: str | Path, scan: Scan) -> np.ndarray:
 
 
 def write_mask(path: Path, mask: np.ndarray, scan: Scan) -> None:
-    """Write `mask` (shape (Z, Y, X)) as NIfTI on the grid of `scan`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write `mask` (shape (Z, Y, X)) as NIfTI on the grid of `scan`, complete or not at all.
+
+    Raises
+    ------
+    ichor.disk_space.DiskFullError
+        If the disk is full.
+    """
     image = nib.Nifti1Image(np.ascontiguousarray(mask.T, dtype=np.uint8), scan.affine)
     image.header.set_xyzt_units("mm")
-    image.to_filename(path)
+    with whole_file(path) as part:
+        image.to_filename(part)

@@ -11,7 +11,7 @@ import torch
 
 from ichor.errors import StudyError
 from ichor.segmentation.bundle import save_model
-from ichor.segmentation.folders import CONFIGURATION, nnunet_environment, preprocessed
+from ichor.segmentation.folders import CONFIGURATION, is_prepared, nnunet_environment, preprocessed
 from ichor.segmentation.trainers.ichor_trainer import IchorTrainer
 
 BUDGET = {
@@ -101,7 +101,8 @@ def _manifest(plans: Path, work_dir: Path) -> dict:
     """Read the plan; make sure that the work folder holds its cases and no other's."""
     manifest = json.loads(plans.read_text())
     beside = preprocessed(work_dir) / "manifest.json"
-    if not beside.exists() or json.loads(beside.read_text())["sha256"] != manifest["sha256"]:
+    same = beside.exists() and json.loads(beside.read_text())["sha256"] == manifest["sha256"]
+    if not same or not is_prepared(beside):
         raise StudyError(f"{work_dir} does not hold the preprocessed cases of {plans}; delete {plans} to plan again.")
     return manifest
 

@@ -13,26 +13,22 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import load_file, save_file
 
+from ichor import reruns
+from ichor.disk_space import whole_file
 from ichor.errors import StudyError
 from ichor.models import registry
 from ichor.models.tabular import TabularModel
 from ichor.reasons import Reason
 
-FORMAT = 1
+FORMAT = 2
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 _PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "timm", "monai", "safetensors", "nibabel")
-_LIBRARY = Path(__file__).resolve().parent.parent
 
 
 def code_digest(kind: str) -> str:
-    """First 16 hex digits of the SHA-256 of the files that make a model of this kind and its inputs."""
-    files = [registry.module_path(kind), *sorted((_LIBRARY / "training").glob("*.py"))]
-    files += [_LIBRARY / "imaging" / name for name in ("augment.py", "crops.py", "intensity.py")]
-    files += [_LIBRARY / "models" / "registry.py", _LIBRARY / "models" / "tabular.py"]
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+    """Digest of the code that makes a model of this kind and its inputs, found by its imports."""
+    network = registry.family(kind) == "network"
+    return reruns.code_digest(registry.module_path(kind), ["ichor.training.networks"] if network else [])
 
 
 def versions() -> dict[str, str]:
@@ -60,11 +56,34 @@ def save(bundle_dir: Path, arrays: dict[str, np.ndarray], description: dict) -> 
     """
     bundle_dir.mkdir(parents=True, exist_ok=True)
     weights = bundle_dir / WEIGHTS
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, weights)
+    with whole_file(weights) as part:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, part)
     content = {"format": FORMAT, "fitted": bool(arrays), **description}
     content |= {"code": code_digest(description["kind"]), "versions": versions()}
     content |= {"sha256": {WEIGHTS: _sha256(weights)}}
-    (bundle_dir / DESCRIPTION).write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    with whole_file(bundle_dir / DESCRIPTION) as part:
+        part.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def describe(bundle_dir: str | Path) -> dict:
+    """Description of a bundle, also of one that says why no model could be fitted (``fitted`` is then false).
+
+    Raises
+    ------
+    ichor.errors.StudyError
+        If a file is absent, or the description is not readable or of another format.
+    """
+    for name in (WEIGHTS, DESCRIPTION):
+        if not Path(bundle_dir, name).is_file():
+            raise StudyError(f"bundle {bundle_dir}: {name} is absent; name a folder with {DESCRIPTION} and {WEIGHTS}")
+    path = Path(bundle_dir, DESCRIPTION)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise StudyError(f"{path}: line {error.lineno} is not JSON; take the bundle anew from its source") from error
+    if content.get("format") != FORMAT:
+        raise StudyError(f"{path}: format {content.get('format')!r}; this version of Ichor reads format {FORMAT}")
+    return content
 
 
 def read(bundle_dir: Path) -> tuple[dict[str, np.ndarray], dict]:
@@ -73,24 +92,9 @@ def read(bundle_dir: Path) -> tuple[dict[str, np.ndarray], dict]:
     Raises
     ------
     ichor.errors.StudyError
-        If a file is absent, of another format, or the weights are not those that the description names.
+        As :func:`describe`, or if the weights are not those that the description names, or there is no model.
     """
-    weights, description = bundle_dir / WEIGHTS, bundle_dir / DESCRIPTION
-    for file in (weights, description):
-        if not file.is_file():
-            raise StudyError(
-                f"bundle {bundle_dir}: {file.name} is absent; name a folder with {DESCRIPTION} and {WEIGHTS}"
-            )
-    try:
-        content = json.loads(description.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise StudyError(
-            f"{description}: line {error.lineno} is not JSON; take the bundle anew from its source"
-        ) from error
-    if content.get("format") != FORMAT:
-        raise StudyError(
-            f"{description}: format {content.get('format')!r}; this version of Ichor reads format {FORMAT}"
-        )
+    content, weights = describe(bundle_dir), Path(bundle_dir, WEIGHTS)
     if content["sha256"][WEIGHTS] != _sha256(weights):
         raise StudyError(f"{weights}: not the weights that {DESCRIPTION} names (SHA-256 differs); take both anew")
     if not content["fitted"]:
@@ -127,7 +131,7 @@ class TabularPredictor:
         return made
 
 
-def load(bundle_dir: str | Path, device: str = "auto", threads: int = 1):
+def load(bundle_dir: str | Path, device: str = "auto", threads: int = 1, volumes: Path | None = None):
     """Take a model from its bundle.
 
     Parameters
@@ -138,6 +142,8 @@ def load(bundle_dir: str | Path, device: str = "auto", threads: int = 1):
         Where a network runs; tabular models need none and import no torch.
     threads : int
         CPU threads of a network.
+    volumes : pathlib.Path, optional
+        The study's cache of scans, for a network.
 
     Returns
     -------
@@ -153,11 +159,11 @@ def load(bundle_dir: str | Path, device: str = "auto", threads: int = 1):
     arrays, description = read(Path(bundle_dir))
     if description["family"] == "tabular":
         model = registry.load(description["kind"]).Model(description["spec"])
-        model.restore(arrays, description["model"])
+        model.restore(arrays, description["state"])
         return TabularPredictor(model, description)
     from ichor.training.inference import NetworkPredictor
 
-    return NetworkPredictor.restored(arrays, description, device, threads)
+    return NetworkPredictor.restored(arrays, description, device, threads, volumes)
 
 
 def _sha256(path: Path) -> str:

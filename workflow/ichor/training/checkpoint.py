@@ -10,6 +10,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from ichor.disk_space import whole_file
+
 Tensors = dict[str, torch.Tensor]
 
 
@@ -32,14 +34,12 @@ def fingerprint(settings: dict, arrays: list[np.ndarray]) -> str:
 
 def save(path: Path, tensors: Tensors, facts: dict) -> None:
     """Write tensors and plain facts; the old file is replaced only when the new one is complete on disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
     # copies: a best state may share memory with the current one, which safetensors refuses
     on_cpu = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    save_file(on_cpu, partial, metadata={"facts": json.dumps(facts)})
-    with open(partial, "rb") as stream:
-        os.fsync(stream.fileno())
-    os.replace(partial, path)
+    with whole_file(path) as part:
+        save_file(on_cpu, part, metadata={"facts": json.dumps(facts)})
+        with open(part, "rb") as stream:
+            os.fsync(stream.fileno())
 
 
 def load(path: Path, wanted_fingerprint: str) -> tuple[Tensors, dict] | None:

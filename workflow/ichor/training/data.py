@@ -1,14 +1,19 @@
-"""Rows of the cohort table to arrays: read once, resampled to the model's grid, kept in memory, windowed per batch."""
+"""Rows of the cohort table to arrays: read, resampled to the model's grid, kept in memory, windowed per batch."""
 
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
+from nibabel.filebasedimages import ImageFileError
 
 from ichor.errors import StudyError
-from ichor.imaging import augment, crops, geometry, intensity
+from ichor.imaging import augment, crops, intensity
+from ichor.imaging.volume_cache import OtherContentError, Volume, VolumeCache, read_volume
 from ichor.progress import track
 from ichor.reasons import Reason
 
@@ -103,17 +108,23 @@ class UnusableScanError(Exception):
         self.detail = detail
 
 
-def load_views(rows: pd.DataFrame, spec: InputSpec, description: str) -> tuple[Views, pd.DataFrame]:
+def load_views(
+    rows: pd.DataFrame, spec: InputSpec, description: str, volumes: str | Path | None = None
+) -> tuple[Views, pd.DataFrame]:
     """Read the scans of some cohort rows.
 
     Parameters
     ----------
     rows : pandas.DataFrame
-        With columns ``image`` and ``mask``, paths relative to the working directory, empty where there is none.
+        With columns ``image`` and, if the spec needs a mask, ``mask``: paths relative to the working directory, empty
+        where there is none. Scans with an ``image_sha256`` are taken from the cache.
     spec : InputSpec
         View and grid.
     description : str
         What the progress line calls it.
+    volumes : path, optional
+        Folder of the study's `ichor.imaging.volume_cache.VolumeCache`; without it every scan is read from its file,
+        which gives the same views.
 
     Returns
     -------
@@ -122,36 +133,33 @@ def load_views(rows: pd.DataFrame, spec: InputSpec, description: str) -> tuple[V
     outcome : pandas.DataFrame
         One line per row, same index: ``usable`` (bool), ``reason`` and ``detail`` (empty if usable).
     """
-    images, masks, outcomes = [], [], []
+    views = Views(
+        np.empty((len(rows), *spec.grid.shape), np.int16),
+        np.empty((len(rows), len(spec.mask_labels), *spec.grid.shape), np.uint8),
+    )
+    usable, outcomes = 0, []
+    cache = VolumeCache(volumes) if volumes is not None else None
     for row in track(rows.itertuples(), description, total=len(rows)):
         try:
-            image, mask = _read_view(row.image, row.mask, spec)
+            views.image_hu[usable], views.masks[usable] = _read_view(row, spec, cache)
         except UnusableScanError as unusable:
             outcomes.append((False, str(unusable.reason), unusable.detail))
             continue
-        images.append(image)
-        masks.append(mask)
+        usable += 1
         outcomes.append((True, "", ""))
     outcome = pd.DataFrame(outcomes, index=rows.index, columns=["usable", "reason", "detail"])
-    shape, n_labels = spec.grid.shape, len(spec.mask_labels)
-    if not images:
-        return Views(np.empty((0, *shape), np.int16), np.empty((0, n_labels, *shape), np.uint8)), outcome
-    return Views(np.stack(images), np.stack(masks)), outcome
+    return Views(views.image_hu[:usable], views.masks[:usable]), outcome
 
 
-def view_of(
-    image_hu: np.ndarray, labels: np.ndarray | None, spacing_mm: np.ndarray, spec: InputSpec
-) -> tuple[np.ndarray, np.ndarray]:
+def view_of(image: Volume, labels: np.ndarray | None, spec: InputSpec) -> tuple[np.ndarray, np.ndarray]:
     """Resample one scan and its mask to the grid.
 
     Parameters
     ----------
-    image_hu : numpy.ndarray
-        ``(x, y, z)`` in HU, closest canonical orientation.
+    image : Volume
+        In HU.
     labels : numpy.ndarray or None
         Labels of the same shape (1 parenchymal, 2 ventricular blood).
-    spacing_mm : array of 3
-        Voxel spacing.
     spec : InputSpec
         View and grid.
 
@@ -170,11 +178,13 @@ def view_of(
         if center is None:
             raise UnusableScanError(Reason.EMPTY_MASK, "the mask holds no parenchymal hemorrhage to centre the crop on")
     else:
-        center = crops.head_center(image_hu, spacing_mm)
-    view = crops.resample_to_grid(image_hu, spacing_mm, center, spec.grid, fill=crops.AIR_HU)
+        center = image.head_center()
+    view = crops.resample_to_grid(image, image.spacing_mm, center, spec.grid, fill=crops.AIR_HU)
     masks = np.empty((len(spec.mask_labels), *spec.grid.shape), dtype=np.uint8)
     for index, label in enumerate(spec.mask_labels):
-        share = crops.resample_to_grid(labels == MASK_LABELS[label], spacing_mm, center, spec.grid)
+        filled = labels == MASK_LABELS[label]
+        box = crops.filled_box(filled) or (slice(0, 0),) * 3
+        share = crops.resample_to_grid(filled, image.spacing_mm, center, spec.grid, within=box)
         masks[index] = np.rint(share * 255)
     return np.clip(np.rint(view), -1024, 3071).astype(np.int16), masks
 
@@ -203,22 +213,31 @@ def channels_of(
     return made
 
 
-def _read_view(image_path: object, mask_path: object, spec: InputSpec) -> tuple[np.ndarray, np.ndarray]:
-    image_hu, affine = _read(image_path, Reason.NO_SCAN, "no accepted baseline scan")
-    labels = None
-    if spec.needs_mask:
-        labels, mask_affine = _read(mask_path, Reason.SEGMENTATION_FAILED, "no predicted mask")
-        if labels.shape != image_hu.shape or not np.allclose(affine, mask_affine, atol=1e-2):
-            raise UnusableScanError(Reason.SEGMENTATION_FAILED, "the mask's grid is not the scan's")
-    return view_of(image_hu, labels, geometry.spacing_mm(affine), spec)
+def _read_view(row, spec: InputSpec, cache: VolumeCache | None) -> tuple[np.ndarray, np.ndarray]:
+    content = getattr(row, "image_sha256", None)
+    read_image = partial(cache.volume, content=content) if cache and isinstance(content, str) else read_volume
+    with _unusable_if_unreadable():
+        image = read_image(_path(row.image, Reason.NO_SCAN, "no accepted baseline scan"))
+        labels = None
+        if spec.needs_mask:
+            mask = read_volume(_path(row.mask, Reason.SEGMENTATION_FAILED, "no predicted mask"))
+            if mask.shape != image.shape or not np.allclose(image.affine, mask.affine, atol=1e-2):
+                raise UnusableScanError(Reason.SEGMENTATION_FAILED, "the mask's grid is not the scan's")
+            labels = mask[:, :, :]
+        return view_of(image, labels, spec)
 
 
-def _read(path: object, absent: Reason, message: str) -> tuple[np.ndarray, np.ndarray]:
-    """Array and affine of a NIfTI file in closest canonical orientation."""
+def _path(path: object, absent: Reason, message: str) -> str | Path:
     if not isinstance(path, (str, Path)) or not str(path):
         raise UnusableScanError(absent, message)
+    return path
+
+
+@contextmanager
+def _unusable_if_unreadable() -> Iterator[None]:
     try:
-        image = nib.as_closest_canonical(nib.load(path))
-        return np.asanyarray(image.dataobj), image.affine
-    except (OSError, EOFError, nib.filebasedimages.ImageFileError) as error:
+        yield
+    except OtherContentError as error:
+        raise UnusableScanError(Reason.UNREADABLE_FILE, str(error)) from error
+    except (OSError, EOFError, zlib.error, ImageFileError) as error:
         raise UnusableScanError(Reason.UNREADABLE_FILE, f"NIfTI could not be read: {type(error).__name__}") from error

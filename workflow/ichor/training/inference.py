@@ -1,6 +1,7 @@
 """Networks taken from a bundle, and what they predict."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,15 +23,16 @@ def network_of(spec: dict, inputs: InputSpec) -> nn.Module:
 
 @dataclass
 class NetworkPredictor:
-    """Networks of one bundle, whose probabilities are averaged."""
+    """Networks of one bundle, whose probabilities are averaged; scans are read through the cache in `volumes`."""
 
     networks: list[nn.Module]
     training: Training
     description: dict
+    volumes: Path | None = None
 
     @classmethod
     def restored(
-        cls, arrays: dict[str, np.ndarray], description: dict, device: str, threads: int
+        cls, arrays: dict[str, np.ndarray], description: dict, device: str, threads: int, volumes: Path | None = None
     ) -> "NetworkPredictor":
         """Build the networks of a bundle and fill in their weights."""
         spec = description["spec"]
@@ -55,7 +57,7 @@ class NetworkPredictor:
             network = network_of(spec, inputs)
             network.load_state_dict(state)
             networks.append(network.to(target).eval())
-        return cls(networks, training, description)
+        return cls(networks, training, description, volumes)
 
     def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Predict rows with columns ``image`` and ``mask`` (paths).
@@ -65,7 +67,8 @@ class NetworkPredictor:
         pandas.DataFrame
             Same index: ``probability`` (NaN where it cannot be predicted), ``reason`` and ``detail`` (then given).
         """
-        views, outcome = load_views(rows, self.training.inputs, f"read scans for {self.description['model']}")
+        reading = f"read scans for {self.description['model']}"
+        views, outcome = load_views(rows, self.training.inputs, reading, self.volumes)
         made = outcome[["reason", "detail"]].copy()
         made.insert(0, "probability", np.nan)
         made.loc[outcome["usable"], "probability"] = self.predict_views(views)

@@ -31,6 +31,8 @@ class Job:
         CPU threads; their number is part of what makes two runs equal.
     checkpoint_dir, bundle_dir : pathlib.Path
         Resumable state, and the result.
+    volumes_dir : pathlib.Path, optional
+        The study's cache of scans; it changes how fast they are read and nothing else.
     """
 
     task: str
@@ -44,6 +46,7 @@ class Job:
     threads: int
     checkpoint_dir: Path
     bundle_dir: Path
+    volumes_dir: Path | None = None
 
     @property
     def name(self) -> str:

@@ -17,32 +17,30 @@ from ichor.training.job import Job, check_fitting, describe, too_few
 from ichor.training.loop import Examples, LoopSettings, Training, prior_logit, train
 
 
-def fit_network(job: Job, rows: pd.DataFrame, train_rows: pd.DataFrame, tune_rows: pd.DataFrame) -> pd.DataFrame | None:
-    """Train, save and reload a network model, and predict all rows.
+def fit_network(job: Job, rows: pd.DataFrame) -> bool:
+    """Train and save a network model.
 
     Parameters
     ----------
-    job : ichor.training.fit.Job
+    job : ichor.training.job.Job
         What is fitted.
     rows : pandas.DataFrame
-        All labelled rows of the split, with column ``label``.
-    train_rows, tune_rows : pandas.DataFrame
-        Those of them that are fitted on, and that choose the epoch.
+        Train rows, which are fitted on, and tune rows, which choose the epoch, with column ``label``.
 
     Returns
     -------
-    pandas.DataFrame or None
-        ``probability reason detail`` per row of ``rows``; None if too few train rows have a usable scan.
+    bool
+        False if too few train rows have a usable scan.
     """
     device = choose_device(job.device)
     make_deterministic(device, job.threads)
     inputs = InputSpec.from_settings(job.spec["input"])
     settings = LoopSettings(**job.spec["training"])
-    views, outcome = load_views(rows, inputs, f"read scans for {job.model}")
+    views, outcome = load_views(rows, inputs, f"read scans for {job.model}", job.volumes_dir)
     usable = rows[outcome["usable"]]
-    train_rows, tune_rows = (part[outcome.loc[part.index, "usable"]] for part in (train_rows, tune_rows))
+    train_rows, tune_rows = (usable[usable["role"] == role] for role in ("train", "tune"))
     if too_few(train_rows["label"]):
-        return None
+        return False
     check_fitting(job, rows, train=train_rows, tune=tune_rows)
     train_set, tune_set = _examples(views, usable, train_rows), _examples(views, usable, tune_rows)
     arrays = {}
@@ -53,12 +51,8 @@ def fit_network(job: Job, rows: pd.DataFrame, train_rows: pd.DataFrame, tune_row
         weights = _train_member(job, training, member, train_set, tune_set)
         arrays |= {f"{member}.{name}": tensor.numpy() for name, tensor in weights.items()}
     facts = {"input": describe_input(inputs), "members": settings.seeds, "prior_logit": prior}
-    bundle.save(job.bundle_dir, arrays, {**describe(job, rows.loc[usable.index]), **facts})
-    predictor = bundle.load(job.bundle_dir, device=job.device, threads=job.threads)
-    predicted = outcome[["reason", "detail"]].copy()
-    predicted.insert(0, "probability", np.nan)
-    predicted.loc[usable.index, "probability"] = predictor.predict_views(views)
-    return predicted
+    bundle.save(job.bundle_dir, arrays, {**describe(job, usable), **facts})
+    return True
 
 
 def describe_input(inputs: InputSpec) -> dict:

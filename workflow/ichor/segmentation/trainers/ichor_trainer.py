@@ -5,7 +5,6 @@ from them alone, so a run that was killed and resumed at an epoch's end gives th
 and on one CPU two runs give the same bits. On CUDA, kernels add in varying order: close, not equal.
 """
 
-import os
 import random
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import nn
 
+from ichor.disk_space import whole_file
 from ichor.progress import track
 from ichor.seeds import seed_for
 from ichor.segmentation.case_store import CaseStore
@@ -180,9 +180,8 @@ class IchorTrainer(nnUNetTrainer):
             "scaler": self.grad_scaler.state_dict() if self.grad_scaler is not None else None,
             "log": _plain(self.logger.get_checkpoint()),
         }
-        part = Path(f"{filename}.part")
-        torch.save(content, part)
-        os.replace(part, filename)
+        with whole_file(filename) as part:
+            torch.save(content, part)
 
     def load_checkpoint(self, filename: str) -> bool:
         """Resume from `filename`; False, and nothing is changed, when it is of another training."""
