@@ -20,7 +20,7 @@ def killed_and_continued(tmp_path_factory) -> tuple[Path, dict]:
     }
     done = snakemake(directory, config=SMALL)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
-    return directory, before
+    return directory, before | {"scans_again": scans.stat().st_mtime_ns}
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from ichor.report import names, numbers, quantities
@@ -161,7 +162,8 @@ def comparisons(frame: pd.DataFrame, looks: dict[tuple[str, str], Look]) -> dict
         ``models`` (two models on the same patients; a network stands first) and ``centers`` (one model in two
         centers): lists of {scheme, tests, rows, notes}.
     """
-    frame = frame[[not _repeats(split, center) for split, center in zip(frame["split"], frame["center"], strict=True)]]
+    repeated = [_repeats(split, center) for split, center in zip(frame["split"], frame["center"], strict=True)]
+    frame = frame[~np.array(repeated, dtype=bool)]
     same = frame["model_a"] == frame["model_b"]
     return {name: _by_scheme(frame[chosen], looks) for name, chosen in (("models", ~same), ("centers", same))}
 
