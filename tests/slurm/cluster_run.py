@@ -41,11 +41,15 @@ def command(study: Path, *arguments: str) -> list[str]:
 
 
 def start(study: Path, *arguments: str, log: str = "run.log", **variables: str) -> subprocess.Popen:
-    """Start a run in a session of its own; its messages go to a file in the study."""
+    """Start a run in a session of its own; its messages go to a file in the study.
+
+    The signals of a terminal act on it as they do on a user's, also where the tests themselves were started by `nohup`.
+    """
+    signals = ["env", "--default-signal=HUP,INT"]
     with open(study / log, "w") as file:
         return subprocess.Popen(
-            command(study, *arguments), cwd=REPOSITORY, env=environment() | variables, stdout=file, stderr=file,
-            stdin=subprocess.DEVNULL, start_new_session=True,
+            [*signals, *command(study, *arguments)], cwd=REPOSITORY, env=environment() | variables, stdout=file,
+            stderr=file, stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
 
 
