@@ -1,4 +1,5 @@
 import subprocess
+import sys
 
 import pytest
 
@@ -32,7 +33,7 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     deep = "/".join(["folder-with-a-long-name" * 3] * 4)
     (folder / "Snakefile").write_text(SNAKEFILE.format(deep, deep))
-    subprocess.run(["python", "-m", "snakemake", "--cores", "1", "-q", "all"], cwd=folder, check=True)
+    subprocess.run([sys.executable, "-m", "snakemake", "--cores", "1", "-q", "all"], cwd=folder, check=True)
     finished(folder, "a", "results/a.tsv")
     finished(folder, "b", f"results/{deep}/b")
     return folder
