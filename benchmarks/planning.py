@@ -18,7 +18,7 @@ from pathlib import Path
 from placeholder_study import CENTERS, REPOSITORY, make_done, make_peer, make_study, planning_command
 from rows import Cost, Row, row_of, run, save
 
-sys.path.insert(0, str(REPOSITORY / "workflow"))
+sys.path.insert(0, str(REPOSITORY / "workflow"))  # the library is not installed: nothing is built
 
 from ichor.listing import names_digest  # noqa: E402
 
