@@ -9,9 +9,7 @@ per fold) is not part of the figures. Snakemake's own time and the start of ever
 """
 
 import argparse
-import csv
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -103,15 +101,20 @@ def rows_in(paths: list[Path]) -> int:
 
 
 def shard_memory(folder: Path, rule: str) -> dict[int, float]:
-    """Largest memory (MB) of a rule's jobs by the number of shards of their center, from Snakemake's benchmarks."""
+    """Largest memory (MB) of a rule's jobs by the number of shards of their center, from the jobs' own records.
+
+    Snakemake's benchmarks are no help: they add up what a program and the one that it is about to start share.
+    """
     found: dict[int, float] = {}
-    for path in (folder / "benchmarks" / rule).rglob("*.tsv"):
-        with open(path) as table:
-            row = next(csv.DictReader(table, delimiter="\t"))
-        shards = LARGE.get(path.parent.name, SMALL_SHARDS)
-        if re.fullmatch(r"[\d.]+", row["max_rss"]):  # a job of less than a second has none
-            found[shards] = max(found.get(shards, 0.0), float(row["max_rss"]))
+    for record in records(folder, rule):
+        shards = LARGE.get(record["wildcards"]["center"], SMALL_SHARDS)
+        found[shards] = max(found.get(shards, 0.0), record["peak_memory_mb"])
     return found
+
+
+def records(folder: Path, rule: str) -> list[dict]:
+    """Records of all jobs of a rule."""
+    return [json.loads(path.read_text()) for path in (folder / "work/records" / rule).glob("*.json")]
 
 
 def disk_mb(folder: Path, *parts: str) -> float:
@@ -126,9 +129,6 @@ def memory_rows(folder: Path, per_shard: dict[int, float]) -> list[Row]:
     rows = []
     for rule in SHARD_JOBS:
         memory = shard_memory(folder, rule)
-        if set(memory) != {1, SMALL_SHARDS}:
-            print(f"  {rule}: no memory was measured for {memory or 'any job'} (jobs of less than a second)")
-            continue
         peer = f"{per_shard[SMALL_SHARDS]:.0f} scans a shard: {memory[SMALL_SHARDS]:.0f} MB"
         flat = memory[1] <= FLAT * memory[SMALL_SHARDS]
         figure = f"memory of {rule}, {per_shard[1]:.0f} scans a shard"
@@ -179,8 +179,7 @@ def disk_rows(folder: Path, scans: int, matrix: int) -> list[Row]:
 
 def _seconds_per_scan(folder: Path, rule: str, scans: int) -> float:
     """Time of a rule's jobs, starts not counted, divided by the scans."""
-    records = [json.loads(path.read_text()) for path in (folder / "work/records" / rule).glob("*.json")]
-    return sum(record["seconds"] for record in records) / scans
+    return sum(record["seconds"] for record in records(folder, rule)) / scans
 
 
 def main() -> None:

@@ -94,6 +94,8 @@ def job(rule, inputs, outputs, **given):
         started="2026-01-02T03:04:05+00:00",
         ended="2026-01-02T03:05:05+00:00",
         seconds=60.0,
+        peak_memory_mb=100.0,
+        machine={"cores": 2},
         threads=1,
         slurm_job_id=None,
         code={"script": "c"},

@@ -4,8 +4,6 @@ import json
 import os
 import platform
 import re
-import shutil
-import subprocess
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
@@ -15,10 +13,12 @@ from ichor import __version__
 from ichor.errors import StudyError
 from ichor.jobs.hashes import file_sha256
 from ichor.jobs.record import read_records
+from ichor.machine import accelerators, machine
 
 # What is taken of a job's record. Anything else that a record may hold stays in the study.
 OF_A_JOB = (
-    "rule wildcards key kept started ended seconds threads slurm_job_id code params read inputs outputs packages python"
+    "rule wildcards key kept started ended seconds peak_memory_mb machine threads slurm_job_id code params read inputs "
+    "outputs packages python"
 ).split()
 SHARED = ("code", "packages")
 
@@ -75,7 +75,7 @@ def collect(
         "seed": int(seed),
         "started": None if started is None else started.astimezone(UTC).replace(microsecond=0).isoformat(),
         "written": now.isoformat(),
-        "machine": machine(),
+        "machine": machine() | {"accelerators": accelerators()},
         "packages": packages(),
         "config": without_places(config),
         "inputs": files(study_dir, inputs),
@@ -157,19 +157,6 @@ def write(path: Path, record: Mapping[str, object]) -> None:
     os.replace(part, path)
 
 
-def machine() -> dict[str, object]:
-    """Kind of machine, as far as it can change a number: no name of host or user."""
-    return {
-        "system": platform.system(),
-        "release": platform.release().split("-")[0],
-        "architecture": platform.machine(),
-        "processor": _processor(),
-        "accelerators": _accelerators(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "memory_gb": _memory_gb(),
-    }
-
-
 def packages() -> dict[str, str]:
     """Installed Python packages and versions, by name."""
     found = {dist.metadata["Name"]: dist.version for dist in metadata.distributions() if dist.metadata["Name"]}
@@ -223,29 +210,3 @@ def _file(name: str, path: Path) -> dict:
     if not path.is_file():
         return {"path": name, "bytes": None, "sha256": None, "reason": "not there"}
     return {"path": name, "bytes": path.stat().st_size, "sha256": file_sha256(path)}
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
-
-
-def _accelerators() -> list[str]:
-    """Names of the GPUs that this process may use."""
-    if shutil.which("nvidia-smi") is None:
-        return []
-    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    return sorted(done.stdout.split("\n")[:-1]) if done.returncode == 0 else []
-
-
-def _memory_gb() -> float | None:
-    info = Path("/proc/meminfo")
-    if not info.is_file():
-        return None
-    total = next((line for line in info.read_text().splitlines() if line.startswith("MemTotal")), None)
-    return None if total is None else round(int(total.split()[1]) / 1024**2, 1)

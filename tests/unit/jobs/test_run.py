@@ -169,3 +169,4 @@ def test_the_record_says_what_was_read_and_made(study):
     assert record["outputs"]["out/count.txt"]["bytes"] == 1
     assert {"script", "ichor.jobs.run", "ichor.jobs.store"} <= set(record["code"])
     assert record["started"] <= record["ended"] and record["seconds"] >= 0
+    assert record["machine"]["cores"] >= 1 and "host" not in record["machine"]

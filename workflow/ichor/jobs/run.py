@@ -13,6 +13,7 @@ from ichor.jobs.hashes import content
 from ichor.jobs.record import write_record
 from ichor.jobs.store import configured_store, remove
 from ichor.logs import log_to
+from ichor.machine import machine, peak_memory_mb
 
 
 def run(
@@ -83,6 +84,8 @@ def _run(
         "started": started,
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - clock, 2),
+        "peak_memory_mb": peak_memory_mb(),
+        "machine": machine(),
         "slurm_job_id": os.environ.get("SLURM_JOB_ID"),
         "inputs": {str(path): sha256 for path, sha256 in hashes.items()},
         "outputs": {str(path): made[name] for name, path in outputs.items()},
