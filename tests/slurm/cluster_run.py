@@ -119,6 +119,12 @@ def records(study: Path) -> dict[str, dict]:
     return found
 
 
+def logs_of_jobs(study: Path, characters: int = 3000) -> str:
+    """What the jobs wrote that Slurm ran, for the message of a failed test."""
+    logs = sorted((study / ".snakemake/slurm_logs").rglob("*.log"))
+    return "\n".join(f"--- {log.relative_to(study)}\n{log.read_text()[-characters:]}" for log in logs)
+
+
 def nifti_study(study: Path, centers: list[str], scans: int = 2) -> Path:
     """A study of small NIfTI centers without tables: two jobs per center, each of seconds."""
     study.mkdir()

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 import yaml
-from tests.slurm.cluster_run import accounting, nifti_study, queued, records, run, start, stop, until
+from tests.slurm.cluster_run import accounting, logs_of_jobs, nifti_study, queued, records, run, start, stop, until
 from tests.snakemake_run import snakemake
 
 pytestmark = pytest.mark.timeout(1500)  # the first test waits for the run
@@ -64,9 +64,10 @@ def test_killed_in_mid_run_and_started_again(slurm, study):
     assert second.returncode == 0, text[-5000:]
     assert "Cancelling 2 Slurm jobs of an earlier run" in text
     found = {what: record for what, record in records(study).items() if what.startswith("convert_shard")}
-    assert {what for what, record in found.items() if record["kept"]} == orphans, "done once, then kept"
     ended = {what: [row.state for row in accounting(slurm, study) if row.what == what] for what in found}
     assert ended == {what: ["COMPLETED" if what in orphans else "CANCELLED", "COMPLETED"] for what in found}
+    kept = {what for what, record in found.items() if record["kept"]}
+    assert kept == orphans, f"done once, then kept: {logs_of_jobs(study)}"
     assert len(found) == len(CENTERS)
     status, text = run(study, *SHARDS)
     assert status == 0 and "Nothing to be done" in text

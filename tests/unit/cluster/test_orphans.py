@@ -24,6 +24,11 @@ def finished(study, rule, *outputs):
         (study / output).parent.mkdir(parents=True, exist_ok=True)
         if not (study / output).exists():
             (study / output).write_text("made\n")
+    recorded(study, rule, *outputs)
+
+
+def recorded(study, rule, *outputs):
+    """Record of a job that ends now."""
     write_record({"rule": rule, "wildcards": {}, "outputs": {output: {} for output in outputs}}, study)
 
 
@@ -33,9 +38,9 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     deep = "/".join(["folder-with-a-long-name" * 3] * 4)
     (folder / "Snakefile").write_text(SNAKEFILE.format(deep, deep))
+    recorded(folder, "a", "results/a.tsv")
+    recorded(folder, "b", f"results/{deep}/b")
     subprocess.run([sys.executable, "-m", "snakemake", "--cores", "1", "-q", "all"], cwd=folder, check=True)
-    finished(folder, "a", "results/a.tsv")
-    finished(folder, "b", f"results/{deep}/b")
     return folder
 
 
@@ -52,6 +57,11 @@ def test_outputs_with_a_record_and_no_metadata_are_deleted_files_and_folders(stu
     assert not (study / "results/c.tsv").exists() and not (study / "results/d").exists()
     assert (study / "results/a.tsv").exists() and (study / "work/checkpoint.pt").exists()
     assert orphans.take_up(study, slurm=False) == []
+
+
+def test_outputs_that_were_made_since_snakemake_wrote_its_metadata_are_in_doubt(study):
+    recorded(study, "a", "results/a.tsv")
+    assert list(orphans.in_doubt(study)) == [study / "results/a.tsv"]
 
 
 def test_only_waiting_and_running_jobs_of_this_study_are_its_orphans(tmp_path, monkeypatch):

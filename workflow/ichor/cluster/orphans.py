@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ichor.errors import StudyError
-from ichor.jobs.record import read_records
+from ichor.jobs.record import read_records, record_path
 
 FORMAT = "%i|%T|%Z|%k"  # number, state, working directory, comment
 COMMENT = "rule_"  # how the executor's comment of a job begins
@@ -135,11 +135,16 @@ def _rows(text: str, study_dir: Path) -> Iterator[SlurmJob]:
 
 
 def in_doubt(study_dir: Path) -> Iterator[Path]:
-    """Yield outputs that a job's record names, that are there, and of which Snakemake has no metadata."""
+    """Yield outputs that a job's record names, that are there, and that Snakemake has no metadata of.
+
+    Metadata that is older than the record is of an earlier try: Snakemake writes it after the job, for one that could
+    not be submitted too.
+    """
     for record in read_records(study_dir):
+        made = record_path(record["rule"], record["wildcards"], study_dir).stat().st_mtime
         for name in record["outputs"]:
-            path = Path(study_dir, name)
-            if os.path.lexists(path) and not metadata_path(name, study_dir).is_file():
+            path, known = Path(study_dir, name), metadata_path(name, study_dir)
+            if os.path.lexists(path) and not (known.is_file() and known.stat().st_mtime >= made):
                 yield path
 
 
