@@ -43,10 +43,8 @@ def outdated_jobs():
             yield OutdatedJob(
                 script.stem,
                 wildcards,
-                outputs=list(job.output),
                 missing=list(reason.missing_output),
                 changed=changed_inputs(reason.updated_input - reason.updated_input_run, record),
-                remade=list(reason.updated_input_run),
                 other_inputs=bool(reason.input_changed),
                 forced=reason.forced,
                 params=plain(dict(job.params.items())),

@@ -10,7 +10,7 @@ SAME = {"params": RECORD["params"], "code": RECORD["code"], "record": RECORD}
 
 
 def job(rule="plan_segmentation", **changes):
-    return OutdatedJob(rule, {"split": "external"}, ["plans.json"], **{**SAME, **changes})
+    return OutdatedJob(rule, {"split": "external"}, **{**SAME, **changes})
 
 
 def test_nested_settings_are_named_with_their_place():
@@ -49,8 +49,8 @@ def test_files_are_named_up_to_a_few():
 def test_what_follows_is_counted_and_what_was_never_done_is_told_apart():
     jobs = [
         job("harmonise_center", changed=["north.csv"]),
-        job("fit_model", remade=["results/cohort/external.tsv"]),
-        job("fit_model", remade=["results/cohort/external.tsv"]),
+        job("fit_model"),
+        job("fit_model"),
         job("evaluate", record=None, missing=["results/evaluation/metrics.tsv"]),
     ]
     text = explain(jobs)

@@ -102,3 +102,7 @@ def test_a_half_written_entry_of_a_killed_job_is_no_entry(filled):
     part.mkdir()
     (part / ENTRY).write_text(json.dumps(described(outputs)))
     assert store.take(other, outputs) is None
+    assert store.drop_unused(days=1) == 0 and part.exists(), "another job may be writing it"
+    long_ago = time.time() - 2 * 86400
+    os.utime(part, (long_ago, long_ago))
+    assert store.drop_unused(days=100) == 0 and not part.exists()

@@ -18,10 +18,8 @@ class OutdatedJob:
         Name of its script.
     wildcards : mapping
         Its wildcards.
-    outputs : sequence of str
-        What it makes.
-    missing, changed, remade : sequence of str
-        Outputs that are not there; inputs with other content than last time; inputs that a planned job makes again.
+    missing, changed : sequence of str
+        Outputs that are not there; inputs with other content than last time.
     other_inputs : bool
         Whether the list of its inputs is another one.
     forced : bool
@@ -34,10 +32,8 @@ class OutdatedJob:
 
     rule: str
     wildcards: Mapping[str, str]
-    outputs: Sequence[str]
     missing: Sequence[str] = ()
     changed: Sequence[str] = ()
-    remade: Sequence[str] = ()
     other_inputs: bool = False
     forced: bool = False
     params: Mapping[str, object] = field(default_factory=dict)

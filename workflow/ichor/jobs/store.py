@@ -17,6 +17,7 @@ from ichor.jobs.hashes import content, files_below
 
 ENTRY = "entry.json"
 IN_STUDY = Path("work/store")
+PART_S = 86400.0  # storing takes minutes at most; another job may be at it on another machine
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,15 @@ class Store:
             shutil.rmtree(part, ignore_errors=True)
 
     def drop_unused(self, days: float) -> int:
-        """Remove entries that no job made or took for some days; return how many."""
-        limit, dropped = time.time() - 86400 * days, 0
+        """Remove entries that no job made or took for some days; return how many.
+
+        What a killed job had begun to store goes too, once it is a day old.
+        """
+        now = time.time()
+        for part in self.folder.glob("??/*.part"):
+            if part.stat().st_mtime < now - PART_S:
+                shutil.rmtree(part, ignore_errors=True)
+        limit, dropped = now - 86400 * days, 0
         for described in self.folder.glob(f"??/*/{ENTRY}"):
             if described.stat().st_mtime < limit:
                 shutil.rmtree(described.parent, ignore_errors=True)
