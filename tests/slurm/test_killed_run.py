@@ -33,7 +33,7 @@ def states(slurm, study) -> list[str]:
 def test_a_refused_submission_is_told_and_the_run_fails(slurm, study, tmp_path):
     partitions = tmp_path / "partitions.yaml"
     partitions.write_text(yaml.safe_dump({"partitions": {"nonesuch": {"max_runtime": "2d"}}}))
-    status, text = run(study, SHARDS[0], SNAKEMAKE_SLURM_PARTITIONS=str(partitions))
+    status, text = run(study, *SHARDS, SNAKEMAKE_SLURM_PARTITIONS=str(partitions))  # leaves metadata of all of them
     assert status == 1
     assert "invalid partition specified: nonesuch" in text and "convert_shard" in text
     assert not accounting(slurm, study)
