@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ichor.cluster.limits import LEAST_MEMORY_MB, NEEDS, Need, memory_mb, minutes, resources, size_mb
+from ichor.cluster.limits import LEAST_MEMORY_MB, NEEDS, Need, memory_mb, minutes, processes_of, resources, size_mb
 from ichor.cluster.site import Site
 
 TABLE = Need(memory_mb=2000, minutes=30, of=("cohort",), usual_mb=10.0, memory_grows=True)
@@ -71,3 +71,18 @@ def test_every_rule_with_a_script_is_either_local_or_has_a_need(repository):
             asked |= {needs[1]} if needs else set()
     models = {f"{step}_{family}" for step in ("fit", "predict") for family in ("network", "tabular")}
     assert asked - {"fit", "predict"} | models == set(NEEDS)
+
+
+def test_a_training_in_several_processes_asks_for_as_many_gpus_and_as_much_memory_for_each(tmp_path):
+    site = Site(gpus=4, gpu_memory_mb=64_000)
+    training = resources("train_segmentation", site, gpus=1, gpus_per_training=2)
+    assert training["nodes"](None) == 1, "all GPUs in one node"
+    assert training["gpu"](None) == 2 and training["mem_mb"](None, job(tmp_path), 1) == 32_000
+    assert training["mem_mb"](None, job(tmp_path), 3) == 64_000
+    for kind in ("segment_shard", "predict_network"):
+        assert resources(kind, site, gpus=1, gpus_per_training=2)["gpu"](None) == 1
+        assert resources(kind, site, gpus=1, gpus_per_training=2)["nodes"](None) is None
+        assert processes_of(kind, 2) == 1
+    assert processes_of("fit_network", 2) == 2 and processes_of("fit_tabular", 2) == 1
+    on_cpu = resources("train_segmentation", Site(), gpus=0, gpus_per_training=2)
+    assert on_cpu["gpu"](None) == 0 and on_cpu["mem_mb"](None, job(tmp_path), 1) == 32_000

@@ -1,6 +1,15 @@
 import pytest
 
-from ichor.cluster.site import GPUS, PARTITIONS, Site, gpus_per_job, partitions_file, read_site, refuse_job_arrays
+from ichor.cluster.site import (
+    GPUS,
+    PARTITIONS,
+    Site,
+    gpus_per_job,
+    partitions_file,
+    read_site,
+    refuse_job_arrays,
+    refuse_more_gpus_than_a_node_has,
+)
 from ichor.errors import StudyError
 
 
@@ -83,6 +92,19 @@ def test_the_named_file_wins_over_the_environment_and_that_over_the_delivered_on
 )
 def test_the_run_decides_and_its_jobs_are_told(monkeypatch, device, there, gpus):
     monkeypatch.setenv(GPUS, "7")
-    compute = {"device": device, "gpus_per_training": 1, "precision": "32"}
+    compute = {"device": device, "gpus_per_training": 3, "precision": "32"}
     assert gpus_per_job(**compute, there=there, decide=True) == gpus
     assert gpus_per_job(**compute, there=not there, decide=False) == gpus
+
+
+@pytest.mark.parametrize(
+    ("device", "of_a_node", "refused"),
+    [("auto", 4, True), ("cuda", 4, True), ("cpu", 4, False), ("auto", 8, False), ("auto", 0, False)],
+)
+def test_a_training_of_more_gpus_than_a_node_has_is_refused_before_any_job(device, of_a_node, refused):
+    compute = {"device": device, "gpus_per_training": 8, "precision": "32"}
+    if not refused:
+        refuse_more_gpus_than_a_node_has(Site(gpus=of_a_node), **compute)
+        return
+    with pytest.raises(StudyError, match="gpus_per_training is 8, but no partition has nodes with more than 4 GPUs"):
+        refuse_more_gpus_than_a_node_has(Site(gpus=of_a_node), **compute)

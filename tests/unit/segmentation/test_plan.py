@@ -55,6 +55,34 @@ def test_configured_values_replace_nnunets(tmp_path):
     assert (grid.clip_hu, grid.shift_hu, grid.scale_hu) == ((0.0, 100.0), 0.0, 25.0)
 
 
+def test_spacing_may_be_left_to_the_scans_and_slices_stay(tmp_path):
+    _, own = configuration(tmp_path, spacing_mm=[None, None, None])
+    assert own["spacing"] == [5.0, 0.5, 0.5]
+    _, nnunets = configuration(tmp_path)
+    assert nnunets["spacing"][0] < 4.5  # nnU-Net's own: nearly the thinnest
+
+
+@pytest.mark.parametrize(
+    ("network", "blocks"), [("umamba_bot", [2, 2, 2, 1, 1, 1]), ("umamba_enc", [2, 2, 2, 1, 1, 1])]
+)
+def test_umamba_takes_over_the_plan(tmp_path, network, blocks):
+    plain = make_plans(tmp_path, DATASET, FINGERPRINT, {})["configurations"]["3d_fullres"]
+    own = make_plans(tmp_path, DATASET, FINGERPRINT, {}, network)["configurations"]["3d_fullres"]
+    assert own["architecture"]["network_class_name"].rpartition(".")[2].lower() == network.replace("_", "")
+    theirs, ours = plain.pop("architecture")["arch_kwargs"], own.pop("architecture")["arch_kwargs"]
+    assert own == plain  # patch, batch and grid
+    assert all(ours[key] == theirs[key] for key in ("features_per_stage", "strides", "kernel_sizes"))
+    assert ours["n_blocks_per_stage"] == blocks[: theirs["n_stages"]]
+
+
+def test_configured_convolutions_become_blocks(tmp_path):
+    plans = make_plans(
+        tmp_path, DATASET, FINGERPRINT, {"features_per_stage": [8, 8, 8], "convs_per_stage": 3}, "umamba_bot"
+    )
+    arguments = plans["configurations"]["3d_fullres"]["architecture"]["arch_kwargs"]
+    assert arguments["n_blocks_per_stage"] == [3, 3, 3] and arguments["n_conv_per_stage_decoder"] == [3, 3]
+
+
 def test_a_patch_is_rounded_up_to_what_the_strides_divide(tmp_path):
     _, own = configuration(tmp_path, spacing_mm=[1.0, 1.0, None], patch_size=[61, 50, 9], features_per_stage=[8, 8, 8])
     factor = [1, 1, 1]

@@ -18,7 +18,7 @@ from ichor.segmentation.train import train_fold
 
 from .conftest import BUDGET
 
-GOOD = BUDGET | {"epochs": 12, "iterations_per_epoch": 12, "initial_lr": 0.02, "oversample_foreground": 1.0}
+GOOD = BUDGET | {"epochs": 12, "iterations_per_epoch": 20, "initial_lr": 0.02, "oversample_foreground": 1.0}
 
 
 @pytest.fixture(scope="module")

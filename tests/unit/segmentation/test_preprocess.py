@@ -76,6 +76,19 @@ def test_a_masks_volume_survives_the_grid_and_back(spacing_mm):
     assert (back != mask).mean() < 0.01
 
 
+@pytest.mark.parametrize("slice_mm", [2.5, 5.0, 8.0])  # the plan's slices are 5 mm apart
+def test_no_slice_gets_the_mask_of_its_neighbour(slice_mm):
+    mask = np.zeros((7, 90, 90), np.int8)
+    mask[0, 10:30, 10:30] = mask[3, 40:70, 20:50] = mask[4, 5:15, 60:80] = 1  # slices 1, 2, 5 and 6 show nothing
+    box, spacing_mm = (slice(None),) * 3, (slice_mm, 1.3, 1.3)
+    target = prepare_mask(mask, 1, box, THICK.shape(mask.shape, spacing_mm))
+    assert target.shape[1] == 7
+    assert target[0].any(dim=2).any(dim=1).tolist() == [True, False, False, True, True, False, False]
+    back = restore(torch.stack([(target[0] == label).float() for label in (0, 1)]), box, mask.shape)
+    assert back.any(axis=(1, 2)).tolist() == mask.any(axis=(1, 2)).tolist()
+    assert not (back[3] & mask[4]).any() and not (back[4] & mask[3]).any()  # nor is one mixed into the other
+
+
 def test_outside_the_box_is_background():
     box = (slice(None), slice(2, 5), slice(1, 4))
     probabilities = torch.zeros((2, 2, 3, 3))

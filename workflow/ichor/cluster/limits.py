@@ -4,6 +4,8 @@ A first attempt asks for what a job of usual size was seen to need with room to 
 twice as much memory and time, up to the largest that some partition of the site allows. Slurm says FAILED for a job
 that was killed for its memory as for any other failure, so every failure is answered in the same way.
 
+A training in several processes asks for memory and a CPU for each of them, and for as many GPUs where it runs on GPUs.
+
 On one computer nothing is limited by these figures, except that one network runs at a time on its GPU.
 """
 
@@ -37,6 +39,8 @@ class Need:
         Whether memory grows in the same way.
     gpu : bool
         Whether the job uses a GPU where there is one.
+    training : bool
+        Whether it is a training that several processes can do, each on a GPU of its own.
     """
 
     memory_mb: int
@@ -45,16 +49,21 @@ class Need:
     usual_mb: float = 1.0
     memory_grows: bool = False
     gpu: bool = False
+    training: bool = False
 
 
 NEEDS = {
     "simulate_center": Need(memory_mb=2000, minutes=60),
     "index_center": Need(memory_mb=4000, minutes=240),
     "convert_shard": Need(memory_mb=6000, minutes=240, of=("selection",), usual_mb=2.0),
+    "quality_shard": Need(memory_mb=3000, minutes=60, of=("scans",), usual_mb=0.5),
     "plan_segmentation": Need(memory_mb=8000, minutes=240, of=("scans",), usual_mb=0.5),
-    "train_segmentation": Need(memory_mb=16000, minutes=1440, gpu=True),
+    "train_segmentation": Need(memory_mb=16000, minutes=1440, gpu=True, training=True),
     "segment_shard": Need(memory_mb=8000, minutes=240, of=("scans",), usual_mb=0.1, gpu=True),
-    "fit_network": Need(memory_mb=16000, minutes=720, of=("cohort",), usual_mb=1.0, memory_grows=True, gpu=True),
+    "measure_shard": Need(memory_mb=3000, minutes=60, of=("scans",), usual_mb=0.5),
+    "fit_network": Need(
+        memory_mb=16000, minutes=720, of=("cohort",), usual_mb=1.0, memory_grows=True, gpu=True, training=True
+    ),
     "predict_network": Need(memory_mb=8000, minutes=120, of=("cohort",), usual_mb=1.0, memory_grows=True, gpu=True),
     "fit_tabular": Need(memory_mb=2000, minutes=30, of=("cohort",), usual_mb=10.0, memory_grows=True),
     "predict_tabular": Need(memory_mb=2000, minutes=30, of=("cohort",), usual_mb=10.0, memory_grows=True),
@@ -68,7 +77,7 @@ selection: the usual sizes are some 500 scans to convert, 1,000 to plan with, 20
 """
 
 
-def memory_mb(need: Need, attempt: int, size_mb: float, largest_mb: int | None) -> int:
+def memory_mb(need: Need, attempt: int, size_mb: float, largest_mb: int | None, processes: int = 1) -> int:
     """Memory of an attempt, MB.
 
     Parameters
@@ -81,8 +90,10 @@ def memory_mb(need: Need, attempt: int, size_mb: float, largest_mb: int | None) 
         Size of the inputs that count, MB.
     largest_mb : int or None
         Never more than this.
+    processes : int
+        Processes of the job, each of which needs as much.
     """
-    wanted = need.memory_mb * 2 ** (attempt - 1) * (_growth(need, size_mb) if need.memory_grows else 1.0)
+    wanted = processes * need.memory_mb * 2 ** (attempt - 1) * (_growth(need, size_mb) if need.memory_grows else 1.0)
     return max(LEAST_MEMORY_MB, min(math.ceil(wanted), largest_mb or math.ceil(wanted)))
 
 
@@ -101,7 +112,12 @@ def size_mb(paths: list[str | Path]) -> float:
     return sum(os.path.getsize(path) for path in paths if os.path.isfile(path)) / 1e6
 
 
-def resources(kind: str | Callable, site: Site, gpus: int) -> dict[str, Callable]:
+def processes_of(kind: str, gpus_per_training: int) -> int:
+    """Processes of a job: those of a training, or one."""
+    return gpus_per_training if NEEDS[kind].training else 1
+
+
+def resources(kind: str | Callable, site: Site, gpus: int, gpus_per_training: int = 1) -> dict[str, Callable]:
     """Resources of a rule, for Snakemake to call with a job's wildcards, inputs and attempt.
 
     Parameters
@@ -111,34 +127,45 @@ def resources(kind: str | Callable, site: Site, gpus: int) -> dict[str, Callable
     site : Site
         Limits of the cluster.
     gpus : int
-        GPUs of a job that uses one.
+        1 if jobs that can use a GPU get one, else 0.
+    gpus_per_training : int
+        Processes of a training, each with a GPU of its own if jobs get any.
 
     Returns
     -------
     dict
-        ``mem_mb``, ``runtime`` (minutes) and ``gpu``; ``gpu_model`` and ``slurm_account`` where the site names them.
+        ``mem_mb``, ``runtime`` (minutes) and ``gpu``; ``nodes`` for several GPUs; ``gpu_model`` and ``slurm_account``
+        where the site names them.
     """
 
+    def name(wildcards) -> str:
+        return kind(wildcards) if callable(kind) else kind
+
     def need(wildcards) -> Need:
-        return NEEDS[kind(wildcards) if callable(kind) else kind]
+        return NEEDS[name(wildcards)]
+
+    def processes(wildcards) -> int:
+        return processes_of(name(wildcards), gpus_per_training)
 
     def on_gpu(wildcards) -> bool:
         return need(wildcards).gpu and gpus > 0
 
     def mem_mb(wildcards, input, attempt) -> int:
         job, largest = need(wildcards), site.gpu_memory_mb if on_gpu(wildcards) else site.memory_mb
-        return memory_mb(job, attempt, size_mb(_counted(job, input)), largest)
+        return memory_mb(job, attempt, size_mb(_counted(job, input)), largest, processes(wildcards))
 
     def runtime(wildcards, input, attempt) -> int:
         job, longest = need(wildcards), site.gpu_minutes if on_gpu(wildcards) else site.minutes
         return minutes(job, attempt, size_mb(_counted(job, input)), longest)
 
     def gpu(wildcards) -> int:
-        return gpus if on_gpu(wildcards) else 0
+        return processes(wildcards) if on_gpu(wildcards) else 0
 
     found = {"mem_mb": mem_mb, "runtime": runtime, "gpu": gpu}
     if site.gpu_model:
         found["gpu_model"] = lambda wildcards: site.gpu_model if on_gpu(wildcards) else None
+    if gpus_per_training > 1:  # or Slurm may take the GPUs of several nodes
+        found["nodes"] = lambda wildcards: 1 if gpu(wildcards) > 1 else None
     if site.account:
         found["slurm_account"] = site.account
     return found

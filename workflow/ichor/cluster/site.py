@@ -133,12 +133,12 @@ def partitions_file(named: str | None, run_dir: Path, delivered: Path) -> Path:
     return file
 
 
-def gpus_per_job(*, device: str, gpus_per_training: int, there: bool, decide: bool, **_: object) -> int:
-    """GPUs of a job that can use them.
+def gpus_per_job(*, device: str, there: bool, decide: bool, **_: object) -> int:
+    """Whether jobs that can use a GPU get one: 1 or 0; a training in several processes gets as many as it has.
 
     Parameters
     ----------
-    device, gpus_per_training
+    device
         As in ``compute`` of the config.
     there : bool
         Whether this computer, or a partition of the cluster, has a GPU.
@@ -147,9 +147,31 @@ def gpus_per_job(*, device: str, gpus_per_training: int, there: bool, decide: bo
     """
     if not decide and device == "auto":
         return int(os.environ.get(GPUS, 0))
-    gpus = gpus_per_training if device == "cuda" or (device == "auto" and there) else 0
+    gpus = 1 if device == "cuda" or (device == "auto" and there) else 0
     os.environ[GPUS] = str(gpus)
     return gpus
+
+
+def refuse_more_gpus_than_a_node_has(site: Site, *, device: str, gpus_per_training: int, **_: object) -> None:
+    """Stop before any job if no node of the cluster can do a training of so many GPUs.
+
+    Parameters
+    ----------
+    site : Site
+        Limits of the cluster.
+    device, gpus_per_training
+        As in ``compute`` of the config.
+
+    Raises
+    ------
+    StudyError
+        If the GPU partitions have fewer GPUs per node. Without any GPU partition, ``device: auto`` trains on the CPU.
+    """
+    if device != "cpu" and 0 < site.gpus < gpus_per_training:
+        raise StudyError(
+            f"compute.gpus_per_training is {gpus_per_training}, but no partition has nodes with more than {site.gpus} "
+            f"GPUs (max_gpu in partitions.yaml); write at most {site.gpus}. A training stays on one node."
+        )
 
 
 def refuse_job_arrays(rules: str | None) -> None:

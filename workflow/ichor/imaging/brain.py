@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from ichor.imaging.flat_morphology import close, dilate, erode, fill_holes
+
 TISSUE_HU = (5.0, 90.0)  # CSF to dense clot; our choice, checked on 40 real bleeds and one head without
 BONE_HU = 120.0  # block means at the inner table, below the 300 HU of full bone because of partial volume
 COARSE_MM = 2.0
@@ -18,7 +20,7 @@ CUT_MM = 4.0  # half the width of the openings that scalp and neck muscle connec
 SKULL_GAP_MM = 8.0  # sutures, burr holes and thin temporal bone are closed over this distance
 AIR_HU = (-1150.0, -850.0)
 FULL_RANGE_HU = (-500, 300)  # a scan that reaches neither end was clipped
-_CROSS = ndimage.generate_binary_structure(2, 1)[:, :, None]
+BRIGHTEST_HU = 4000  # above it nothing is told apart here, and sums of eight such voxels still fit in 16 bits
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class HeadMeasures:
         Median of the brain mask, HU; NaN without brain.
     air_hu : float
         What surrounds the head: median of the darkest fifth of the border voxels, HU.
+    brain_width_mm : float
+        Largest width of the brain mask in a slice, from right to left, mm.
     hu_min, hu_max : int
         Range of the scan, HU.
     clipped : bool
@@ -43,11 +47,41 @@ class HeadMeasures:
 
     brain_ml: float
     enclosed_fraction: float
+    brain_width_mm: float
     brain_hu: float
     air_hu: float
     hu_min: int
     hu_max: int
     clipped: bool
+
+
+@dataclass(frozen=True)
+class HeadMaps:
+    """A scan on the coarse grid, and what was found in it.
+
+    Attributes
+    ----------
+    small : ndarray
+        float32, HU: block means of about 2 mm.
+    block, stride : int
+        Voxels averaged along axes 0 and 1, and slices stepped along axis 2.
+    pixel_mm : float
+        Width of a coarse voxel.
+    bone, brain, skull : ndarray of bool
+        Shape of `small`; `skull` is bone and all that it encloses, slice by slice.
+    hu_min, hu_max : int
+        Range of the scan, HU.
+    """
+
+    small: np.ndarray
+    block: int
+    stride: int
+    pixel_mm: float
+    bone: np.ndarray
+    brain: np.ndarray
+    skull: np.ndarray
+    hu_min: int
+    hu_max: int
 
 
 def coarse(volume: np.ndarray, spacing_mm: np.ndarray) -> tuple[np.ndarray, int, int]:
@@ -56,7 +90,7 @@ def coarse(volume: np.ndarray, spacing_mm: np.ndarray) -> tuple[np.ndarray, int,
     Returns
     -------
     small : ndarray
-        float32, HU.
+        float32, HU; of whole numbers, what lies above 4000 HU counts as 4000 HU.
     block, stride : int
         Voxels averaged along axes 0 and 1, and slices stepped along axis 2.
     """
@@ -66,8 +100,21 @@ def coarse(volume: np.ndarray, spacing_mm: np.ndarray) -> tuple[np.ndarray, int,
     part = volume[:columns, :rows, ::stride]
     if block == 1:
         return part.astype(np.float32), block, stride
-    shape = (columns // block, block, rows // block, block, part.shape[2])
-    return part.reshape(shape).mean(axis=(1, 3), dtype=np.float32), block, stride
+    if volume.dtype != np.int16 or block > 8:
+        shape = (columns // block, block, rows // block, block, part.shape[2])
+        return part.reshape(shape).mean(axis=(1, 3), dtype=np.float32), block, stride
+    small = np.empty((columns // block, rows // block, part.shape[2]), np.float32, order="F")
+    for k in range(part.shape[2]):  # slice by slice stays in the cache
+        plane = np.minimum(part[:, :, k].T, BRIGHTEST_HU)  # (rows, columns), contiguous along columns
+        lines = plane[0::block].copy()
+        for offset in range(1, block):
+            lines += plane[offset::block]
+        total = lines[:, 0::block].astype(np.int32)
+        for offset in range(1, block):
+            total += lines[:, offset::block]
+        small[:, :, k] = total.T
+    small /= block * block
+    return small, block, stride
 
 
 def _bone(small: np.ndarray, highest: float) -> np.ndarray:
@@ -77,20 +124,32 @@ def _bone(small: np.ndarray, highest: float) -> np.ndarray:
 def _brain(small: np.ndarray, bone: np.ndarray, pixel_mm: float) -> np.ndarray:
     tissue = (small > TISSUE_HU[0]) & (small < TISSUE_HU[1]) & ~bone
     steps = max(1, round(CUT_MM / pixel_mm))
-    pieces, count = ndimage.label(ndimage.binary_erosion(tissue, _CROSS, steps))
-    if count == 0:
-        return np.zeros_like(tissue)
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    return ndimage.binary_dilation(pieces == sizes.argmax(), _CROSS, steps) & tissue
+    core = erode(tissue, steps)
+    box = _box(core, steps)
+    pieces, count = ndimage.label(core[box])
+    brain = np.zeros_like(tissue)
+    if count:
+        sizes = np.bincount(pieces.ravel(order="K"))
+        sizes[0] = 0
+        brain[box] = dilate(pieces == sizes.argmax(), steps) & tissue[box]
+    return brain
 
 
 def _inside_skull(bone: np.ndarray, pixel_mm: float) -> np.ndarray:
     steps = max(1, round(SKULL_GAP_MM / pixel_mm))
-    around = ((steps, steps), (steps, steps), (0, 0))
-    closed = ndimage.binary_closing(np.pad(bone, around), _CROSS, steps)[steps:-steps, steps:-steps]
-    filled = [ndimage.binary_fill_holes(closed[:, :, k]) for k in range(closed.shape[2])]
-    return np.stack(filled, axis=2)
+    box, inside = _box(bone, steps + 1), np.zeros_like(bone)
+    inside[box] = fill_holes(close(bone[box], steps))
+    return inside
+
+
+def _box(mask: np.ndarray, margin: int) -> tuple[slice, slice, slice]:
+    """Smallest box in the slice that holds a mask, with a margin; all slices."""
+    sides = []
+    for axis in (0, 1):
+        found = np.flatnonzero(mask.any(axis=(1 - axis, 2)))
+        low, high = (found[0], found[-1] + 1) if len(found) else (0, 0)
+        sides.append(slice(max(0, low - margin), min(mask.shape[axis], high + margin)))
+    return (*sides, slice(None))
 
 
 def _air_hu(small: np.ndarray) -> float:
@@ -98,7 +157,35 @@ def _air_hu(small: np.ndarray) -> float:
     return float(np.median(np.sort(border)[: max(1, border.size // 5)]))
 
 
-def measure_head(volume: np.ndarray, spacing_mm: np.ndarray) -> HeadMeasures:
+def _width(mask: np.ndarray) -> int:
+    """Largest distance along axis 0 from the first to the last voxel of a mask in one slice, voxels."""
+    found = mask.any(axis=1)  # (columns, slices)
+    if not found.any():
+        return 0
+    first, last = found.argmax(axis=0), len(found) - 1 - found[::-1].argmax(axis=0)
+    return int((last - first + 1)[found.any(axis=0)].max())
+
+
+def find_head(volume: np.ndarray, spacing_mm: np.ndarray) -> HeadMaps:
+    """Find bone, brain and the inside of the skull on the coarse grid.
+
+    Parameters
+    ----------
+    volume : ndarray
+        Three axes, HU, third axis = slices; padding already at -1024.
+    spacing_mm : ndarray
+        Voxel size, shape (3,), mm.
+    """
+    spacing_mm = np.asarray(spacing_mm, float)
+    small, block, stride = coarse(volume, spacing_mm)
+    pixel_mm = block * float(spacing_mm[0])
+    lowest, highest = int(volume.min()), int(volume.max())
+    bone = _bone(small, highest)
+    brain, skull = _brain(small, bone, pixel_mm), _inside_skull(bone, pixel_mm)
+    return HeadMaps(small, block, stride, pixel_mm, bone, brain, skull, lowest, highest)
+
+
+def measure_head(volume: np.ndarray, spacing_mm: np.ndarray, maps: HeadMaps | None = None) -> HeadMeasures:
     """Measure whether `volume` looks like a head with a brain in it.
 
     Parameters
@@ -107,23 +194,24 @@ def measure_head(volume: np.ndarray, spacing_mm: np.ndarray) -> HeadMeasures:
         Three axes, HU, third axis = slices; padding already at -1024.
     spacing_mm : ndarray
         Voxel size, shape (3,), mm.
+    maps : HeadMaps, optional
+        Of `find_head`, if they are known.
 
     Returns
     -------
     HeadMeasures
     """
     spacing_mm = np.asarray(spacing_mm, float)
-    small, block, stride = coarse(volume, spacing_mm)
-    lowest, highest = int(volume.min()), int(volume.max())
-    pixel_mm = block * float(spacing_mm[0])
-    bone = _bone(small, highest)
-    brain = _brain(small, bone, pixel_mm)
-    count = int(brain.sum())
-    enclosed = float((brain & _inside_skull(bone, pixel_mm)).sum() / count) if count else 0.0
-    voxel_ml = block * block * stride * float(np.prod(spacing_mm)) / 1000
+    maps = maps or find_head(volume, spacing_mm)
+    small, brain = maps.small, maps.brain
+    lowest, highest = maps.hu_min, maps.hu_max
+    count = int(np.count_nonzero(brain))
+    enclosed = np.count_nonzero(brain & maps.skull) / count if count else 0.0
+    voxel_ml = maps.block**2 * maps.stride * float(np.prod(spacing_mm)) / 1000
     return HeadMeasures(
         brain_ml=count * voxel_ml,
         enclosed_fraction=enclosed,
+        brain_width_mm=_width(brain) * maps.pixel_mm,
         brain_hu=float(np.median(small[brain])) if count else float("nan"),
         air_hu=_air_hu(small),
         hu_min=lowest,
@@ -145,7 +233,7 @@ def brain_mask(volume: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
     spacing_mm = np.asarray(spacing_mm, float)
     small, block, stride = coarse(volume, spacing_mm)
     found = _brain(small, _bone(small, float(volume.max())), block * float(spacing_mm[0]))
-    found = ndimage.binary_closing(found, _CROSS, 2) | found
+    found = close(found, 2) | found
     full = found.repeat(block, axis=0).repeat(block, axis=1).repeat(stride, axis=2)[:, :, : volume.shape[2]]
     rest = [(0, have - got) for have, got in zip(volume.shape, full.shape, strict=True)]
     return np.pad(full, rest, mode="edge")

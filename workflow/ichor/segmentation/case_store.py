@@ -39,7 +39,9 @@ def _by_label(locations: np.ndarray) -> dict[int, np.ndarray]:
     return {int(label): rows[labels == label] for label in np.unique(labels)}
 
 
-def save_case(folder: Path, identifier: str, image: np.ndarray, labels: np.ndarray, seed: int) -> None:
+def save_case(
+    folder: Path, identifier: str, image: np.ndarray, labels: np.ndarray, seed: int, *, background: int = 0
+) -> None:
     """Write one case.
 
     Parameters
@@ -50,11 +52,14 @@ def save_case(folder: Path, identifier: str, image: np.ndarray, labels: np.ndarr
     labels : array of int8, shape (1, Z, Y, X)
     seed : int
         For the choice of label locations when there are more than `MAX_LOCATIONS`.
+    background : int
+        Written in place of 0: what a blank voxel of this case may be, see `trainers.partial_labels`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with whole_file(folder / f"{identifier}_locations.npy") as part:
         np.save(part, _locations(labels[0], np.random.default_rng(seed)))
-    for name, array in ((f"{identifier}_seg", labels.astype(np.int8)), (identifier, image.astype(np.float16))):
+    target = np.where(labels == 0, background, labels)
+    for name, array in ((f"{identifier}_seg", target.astype(np.int8)), (identifier, image.astype(np.float16))):
         blocks = _blocks(array.shape, array.itemsize)
         whole = np.ascontiguousarray(array)
         with whole_file(folder / f"{name}.b2nd") as part:

@@ -25,6 +25,16 @@ def segmented_scans(scans: pd.DataFrame) -> pd.DataFrame:
     return scans[[*IDENTITY, *SPACING]]
 
 
+def measured_scans(scans: pd.DataFrame) -> pd.DataFrame:
+    """Scans of a shard with the columns on which measures and agreement of its masks depend."""
+    return scans[[*IDENTITY, *SPACING, "manufacturer"]]
+
+
+def measured_masks(masks: pd.DataFrame) -> pd.DataFrame:
+    """Masks of a shard with the columns on which their measures depend."""
+    return masks[["split", "center", "patient", "time_point", "mask", "mask_sha256"]]
+
+
 def rows_of_scans(split_rows: pd.DataFrame, scans: pd.DataFrame) -> pd.DataFrame:
     """Rows of a split's train and tune patients who are among the scans: they say which model may segment whom."""
     return split_rows[split_rows["patient"].isin(scans["patient"])]

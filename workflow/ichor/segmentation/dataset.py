@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -37,6 +37,8 @@ def plan_segmentation(
     plan: dict,
     work_dir: Path,
     out_plans: Path,
+    network: str = "nnunet",
+    unlabelled: Mapping[str, Sequence[str]] | None = None,
     workers: int = 1,
     seed: int = 0,
 ) -> dict:
@@ -56,6 +58,10 @@ def plan_segmentation(
         Work folder of the split; its nnU-Net folders are made here.
     out_plans : Path
         The written plan: what was planned, from which cases.
+    network : str
+        Word of `ichor.segmentation.plan.NETWORKS`.
+    unlabelled : mapping of str to sequence of str, optional
+        Labels that a center's masks cannot hold (`ichor.segmentation.unlabelled`): its blank voxels may be these.
     workers : int
         Threads that read and resample.
     seed : int
@@ -74,17 +80,18 @@ def plan_segmentation(
     cases = training_cases(split_rows, scans)
     analyses = _each(lambda case: _analyse(case, labels, len(cases)), cases, workers, "read training scans")
     _check_labels_occur(analyses, labels)
+    sets = _unlabelled_sets(cases, labels, unlabelled or {})
     for case, analysis in zip(cases, analyses, strict=True):
         case["labels"] = [labels[value - 1] for value in analysis["found"]]
     dataset = _dataset_json(cases, labels)
-    plans = make_plans(work_dir, dataset, _fingerprint(analyses), plan)
+    plans = make_plans(work_dir, dataset, _fingerprint(analyses), plan, network)
     keep_slices = bool(plan.get("spacing_mm")) and plan["spacing_mm"][2] is None
     grid = grid_of(plans, keep_slices=keep_slices)
     folder = preprocessed(work_dir) / plans["configurations"][CONFIGURATION]["data_identifier"]
     for old in [preprocessed(work_dir) / PREPARED, *folder.glob("case-*")]:
         old.unlink(missing_ok=True)
     _each(lambda case: _preprocess(case, labels, grid, folder, seed), cases, workers, "preprocess training scans")
-    manifest = _manifest(split_rows, cases, labels, plans, dataset, grid)
+    manifest = _manifest(split_rows, cases, labels, plans, dataset, grid, sets)
     _dump(preprocessed(work_dir) / "nnUNetPlans.json", plans)
     _dump(preprocessed(work_dir) / "dataset.json", dataset)
     _dump(preprocessed(work_dir) / "splits_final.json", nnunet_folds(cases))
@@ -167,6 +174,15 @@ def _check_labels_occur(analyses: Iterable[dict], labels: Sequence[str]) -> None
         )
 
 
+def _unlabelled_sets(cases: list[dict], labels: Sequence[str], unlabelled: Mapping[str, Sequence[str]]) -> list:
+    """Sets of labels that a case's readers did not draw; each case gets the value of its blank voxels."""
+    undrawn = [tuple(label for label in labels if label in unlabelled.get(case["center"], ())) for case in cases]
+    sets = sorted({labels_of_case for labels_of_case in undrawn if labels_of_case})
+    for case, labels_of_case in zip(cases, undrawn, strict=True):
+        case["background"] = len(labels) + 1 + sets.index(labels_of_case) if labels_of_case else 0
+    return [list(labels_of_case) for labels_of_case in sets]
+
+
 def _fingerprint(analyses: list[dict]) -> dict:
     """nnU-Net's dataset fingerprint."""
     values = np.concatenate([analysis["intensities"] for analysis in analyses]).astype(np.float64)
@@ -193,7 +209,8 @@ def _preprocess(case: dict, labels: Sequence[str], grid: Grid, folder: Path, see
     mask = to_network(read_mask(case["reference_mask"], scan), labels)
     image, box = prepare_image(scan.hu, scan.spacing_mm, grid)
     target = prepare_mask(mask, len(labels), box, tuple(image.shape[1:]))
-    save_case(folder, case["case"], image.numpy(), target.numpy(), seed_for(seed, "locations", case["case"]))
+    seed = seed_for(seed, "locations", case["case"])
+    save_case(folder, case["case"], image.numpy(), target.numpy(), seed, background=case["background"])
 
 
 def _dataset_json(cases: list[dict], labels: Sequence[str]) -> dict:
@@ -209,13 +226,24 @@ def _dataset_json(cases: list[dict], labels: Sequence[str]) -> dict:
     }
 
 
-def _manifest(split_rows: pd.DataFrame, cases, labels, plans: dict, dataset: dict, grid: Grid) -> dict:
+def _manifest(split_rows: pd.DataFrame, cases, labels, plans: dict, dataset: dict, grid: Grid, sets: list) -> dict:
     configuration = plans["configurations"][CONFIGURATION]
-    kept = ("case", "center", "patient", "time_point", "fold", "labels", "voxel_sha256", "reference_sha256")
+    kept = (
+        "case",
+        "center",
+        "patient",
+        "time_point",
+        "fold",
+        "labels",
+        "background",
+        "voxel_sha256",
+        "reference_sha256",
+    )
     manifest = {
         "format": FORMAT,
         "split": str(split_rows["split"].iloc[0]),
         "labels": list(labels),
+        "unlabelled": sets,
         "grid": asdict(grid),
         "patch_size": configuration["patch_size"],
         "batch_size": configuration["batch_size"],

@@ -7,9 +7,12 @@ import torch
 from dynamic_network_architectures.architectures import unet
 from torch import nn
 
+from ichor.segmentation.umamba.networks import NETWORKS as UMAMBA
+
 ARCHITECTURES: dict[str, type[nn.Module]] = {
     "PlainConvUNet": unet.PlainConvUNet,
     "ResidualEncoderUNet": unet.ResidualEncoderUNet,
+    **{kind.__name__: kind for kind in UMAMBA.values()},
 }
 _OPERATIONS: dict[str, type[nn.Module]] = {
     kind.__name__: kind for kind in (nn.Conv2d, nn.Conv3d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.LeakyReLU)

@@ -12,6 +12,8 @@ from nnunetv2.experiment_planning.experiment_planners.residual_unets import resi
 from ichor.errors import StudyError
 from ichor.segmentation.folders import CONFIGURATION, DATASET, nnunet_environment
 from ichor.segmentation.preprocess import Grid
+from ichor.segmentation.umamba.networks import NETWORKS as UMAMBA
+from ichor.segmentation.umamba.networks import umamba_of_plan
 
 PLANNERS = {
     "ExperimentPlanner": ExperimentPlanner,
@@ -23,10 +25,12 @@ WINDOW_SCALES = 4
 """A fixed window is scaled to 0 ... 4: the spread nnU-Net's z-scores have (our choice)."""
 MIN_EDGE = 4
 """Smallest edge of a feature map, as in nnU-Net's planner."""
+NETWORKS = ("nnunet", *UMAMBA)
+"""Words of the config key ``segmentation.network``; ``nnunet`` is the network that the planner plans."""
 OPTIONS = ("planner", "spacing_mm", "window_hu", "patch_size", "batch_size", "features_per_stage", "convs_per_stage")
 
 
-def make_plans(work_dir: Path, dataset: dict, fingerprint: dict, options: dict) -> dict:
+def make_plans(work_dir: Path, dataset: dict, fingerprint: dict, options: dict, network: str = "nnunet") -> dict:
     """Let nnU-Net plan, then put the configured values in.
 
     Parameters
@@ -39,14 +43,17 @@ def make_plans(work_dir: Path, dataset: dict, fingerprint: dict, options: dict) 
         nnU-Net's dataset fingerprint of the training scans, axes in the order (z, y, x).
     options : dict
         Keys `OPTIONS`; each may be absent or None, which leaves nnU-Net's own choice. Lengths and sizes per axis are
-        in the order x, y, z; the third of ``spacing_mm`` may be None: every scan keeps its own slices.
+        in the order x, y, z; the third of ``spacing_mm`` may be None: every scan keeps its own slices. The first and
+        second may be None too: the median of the training scans.
+    network : str
+        Word of `NETWORKS`.
 
     Returns
     -------
     dict
         nnU-Net plans with the one configuration ``3d_fullres``.
     """
-    _check(options)
+    _check(options, network)
     spacing_mm = _target_spacing(options.get("spacing_mm"), fingerprint)
     with nnunet_environment(work_dir, loader_processes=1):
         _dump(work_dir / "nnUNet_raw" / DATASET / "dataset.json", dataset)
@@ -58,6 +65,13 @@ def make_plans(work_dir: Path, dataset: dict, fingerprint: dict, options: dict) 
     configuration = plans["configurations"][CONFIGURATION]
     configuration["batch_dice"] = False
     _fix_topology(configuration, options)
+    if network in UMAMBA:
+        configuration["architecture"] = umamba_of_plan(
+            configuration["architecture"],
+            network,
+            configuration["patch_size"],
+            keep_blocks=options.get("convs_per_stage") is not None,
+        )
     if options.get("batch_size"):
         configuration["batch_size"] = int(options["batch_size"])
     if options.get("window_hu"):
@@ -88,7 +102,9 @@ def _plan_only_3d(planner: ExperimentPlanner) -> dict:
     return plans
 
 
-def _check(options: dict) -> None:
+def _check(options: dict, network: str) -> None:
+    if network not in NETWORKS:
+        raise StudyError(f"segmentation network: found {network!r}; write one of {', '.join(NETWORKS)}.")
     unknown = [key for key in options if key not in OPTIONS]
     if unknown:
         raise StudyError(f"segmentation plan: unknown key {unknown[0]!r}; known: {', '.join(OPTIONS)}.")
@@ -102,13 +118,16 @@ def _check(options: dict) -> None:
 
 
 def _target_spacing(spacing_mm: Sequence[float | None] | None, fingerprint: dict) -> list[float] | None:
-    """Configured spacing as (z, y, x); the slice axis takes the training scans' median when it is None."""
+    """Configured spacing as (z, y, x); what is None takes the training scans' median.
+
+    nnU-Net's own choice for thick slices is their 10th percentile: most scans would get slices in between, with masks
+    that are mixed from two neighbours.
+    """
     if spacing_mm is None:
         return None
-    x_mm, y_mm, z_mm = spacing_mm
-    if z_mm is None:
-        z_mm = float(np.median([spacing[0] for spacing in fingerprint["spacings"]]))
-    return [float(z_mm), float(y_mm), float(x_mm)]
+    medians = np.median(np.asarray(fingerprint["spacings"], dtype=float), axis=0)
+    wanted = tuple(reversed(spacing_mm))
+    return [float(median if size is None else size) for median, size in zip(medians, wanted, strict=True)]
 
 
 def _fix_topology(configuration: dict, options: dict) -> None:

@@ -43,6 +43,7 @@ def segment_shard(
     step_size: float = 0.5,
     threads: int = 1,
     log: str = "",
+    unlabelled: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Segment scans and compare with their reference masks.
 
@@ -67,6 +68,8 @@ def segment_shard(
         Threads of torch.
     log : str
         Log file that the status rows name.
+    unlabelled : sequence of str
+        Labels that the reference masks cannot hold: their volume and Dice are unknown, not 0.
 
     Returns
     -------
@@ -95,7 +98,7 @@ def segment_shard(
         zip(scan_rows, chosen, strict=True),
         _read,
         lambda case: _predict(case, settings),
-        lambda case: _finish(case, out_dir),
+        lambda case: _finish(case, out_dir, unlabelled),
     )
     rows, status = [], []
     for scan_row, (row, remarks) in zip(scan_rows, track(done, f"segment {split}", total=len(scans)), strict=True):
@@ -188,7 +191,7 @@ def _predict(case: _Case, settings: dict) -> _Case:
     return case
 
 
-def _finish(case: _Case, out_dir: Path) -> tuple[dict, list]:
+def _finish(case: _Case, out_dir: Path, unlabelled: Sequence[str]) -> tuple[dict, list]:
     """Write the mask; return the scan's row of the masks table and its remarks ``(outcome, reason, detail)``."""
     keys = {key: case.row[key] for key in ("patient", "center", "time_point")}
     row = {**keys, "model": _model_name(case.models), "mask": None, "reason": None}
@@ -203,10 +206,10 @@ def _finish(case: _Case, out_dir: Path) -> tuple[dict, list]:
     if case.error is not None:
         detail = f"{keys['time_point']} scan: {type(case.error).__name__}: {case.error}"
         return row | {"reason": str(Reason.SEGMENTATION_FAILED)}, [("set_aside", Reason.SEGMENTATION_FAILED, detail)]
-    return _measured(case, row | {"mask": str(target)})
+    return _measured(case, row | {"mask": str(target)}, unlabelled)
 
 
-def _measured(case: _Case, row: dict) -> tuple[dict, list]:
+def _measured(case: _Case, row: dict, unlabelled: Sequence[str]) -> tuple[dict, list]:
     """Add volumes and agreement to the row of a scan that was segmented."""
     mask, labels, name, remarks = case.mask, case.models[0].labels, f"{row['time_point']} scan", []
     volumes = volumes_ml(mask, case.scan.affine, [label for label in MEASURED if label in labels])
@@ -215,7 +218,7 @@ def _measured(case: _Case, row: dict) -> tuple[dict, list]:
         row["reason"] = str(Reason.EMPTY_MASK)
         remarks.append(("flagged", Reason.EMPTY_MASK, f"{name}: nothing found"))
     if isinstance(case.row.get("reference_mask"), str):
-        agreement, problem = _agreement(mask, case.scan, case.row["reference_mask"], labels)
+        agreement, problem = _agreement(mask, case.scan, case.row["reference_mask"], labels, unlabelled)
         row |= agreement
         if problem:
             remarks.append(("flagged", Reason.REFERENCE_MISMATCH, f"{name}: {problem}"))
@@ -228,17 +231,20 @@ def _expected_bytes(scans: pd.DataFrame) -> float:
     return float(scans[size].prod(axis=1).sum()) * MASK_BYTES_PER_VOXEL if len(size) == 3 else 0.0
 
 
-def _agreement(mask: np.ndarray, scan: Scan, reference_path: str, labels: list[str]) -> tuple[dict, str]:
-    """Reference volumes and Dice of the measured labels; nothing, and why, when the reference cannot be used."""
+def _agreement(
+    mask: np.ndarray, scan: Scan, reference_path: str, labels: list[str], unlabelled: Sequence[str]
+) -> tuple[dict, str]:
+    """Reference volumes and Dice of the drawn labels; nothing, and why, when the reference cannot be used."""
     try:
         reference = read_mask(reference_path, scan)
     except (GridMismatch, OSError, EOFError, zlib.error, ImageFileError) as error:
         return {}, str(error)
-    volumes = volumes_ml(reference, scan.affine, MEASURED)
+    drawn = [label for label in MEASURED if label not in unlabelled]
+    volumes = volumes_ml(reference, scan.affine, drawn)
     result = {f"reference_{label}_ml": volume for label, volume in volumes.items()}
     predicted, truth = to_network(mask, labels), to_network(reference, labels)
     for value, label in enumerate(labels, start=1):
-        if label in MEASURED:
+        if label in drawn:
             result[f"dice_{label}"] = dice(predicted == value, truth == value)
     return result, ""
 

@@ -13,6 +13,8 @@ from ichor.errors import StudyError
 from ichor.segmentation.bundle import save_model
 from ichor.segmentation.folders import CONFIGURATION, is_prepared, nnunet_environment, preprocessed
 from ichor.segmentation.trainers.ichor_trainer import IchorTrainer
+from ichor.training.group import Group
+from ichor.training.launch import launch
 
 BUDGET = {
     "epochs": True,
@@ -39,6 +41,7 @@ def train_fold(
     out_dir: Path,
     threads: int = 1,
     loader_processes: int = 0,
+    processes: int = 1,
 ) -> None:
     """Train on the other folds; write ``model.safetensors``, ``model.json`` and ``progress.tsv`` to `out_dir`.
 
@@ -60,31 +63,77 @@ def train_fold(
     threads : int
         Threads of torch.
     loader_processes : int
-        Processes that load and augment; 0 (in this process) is reproducible, more is for a GPU that would wait.
+        Processes that load and augment; 0 (in this process) is reproducible, more is for a GPU that would wait. Only 0
+        where several processes train.
+    processes : int
+        Processes that train together, each on a GPU of its own with ``"cuda"``, with `threads` threads each.
 
     Raises
     ------
     StudyError
-        If the work folder is not that of the plan, the fold does not exist, or the budget is not understood.
+        If the work folder is not that of the plan, the fold does not exist, the budget is not understood, or there are
+        more processes than cases in a batch or than GPUs.
     """
     _check_budget(budget)
     manifest = _manifest(plans, work_dir)
     folds = sorted({case["fold"] for case in manifest["cases"]})
-    train = [case for case in manifest["cases"] if case["fold"] != fold]
-    if fold < 0 or not train:
+    if fold < 0 or not _train_cases(manifest, fold):
         raise StudyError(f"{plans}: fold {fold} leaves no case to train on; the plan has cases of folds {folds}.")
-    torch.set_num_threads(threads)
-    with nnunet_environment(work_dir, loader_processes=loader_processes):
-        trainer = _trainer(manifest, fold, budget, seed, device, checkpoint_every_epochs)
+    _check_processes(manifest, budget, processes, loader_processes)
+    request = {
+        "plans": str(plans.resolve()),
+        "work_dir": str(work_dir.resolve()),
+        "fold": fold,
+        "budget": budget,
+        "seed": seed,
+        "device": device,
+        "checkpoint_every_epochs": checkpoint_every_epochs,
+        "out_dir": str(out_dir.resolve()),
+        "threads": threads,
+        "loader_processes": loader_processes,
+    }
+    if processes > 1:
+        launch(__name__, request, processes=processes, device=device, threads=threads)
+    else:
+        work(request, Group())
+
+
+def work(request: dict, group: Group) -> None:
+    """Train as one of the processes of `train_fold`, with its arguments; the first of them writes the model."""
+    manifest = _manifest(Path(request["plans"]), Path(request["work_dir"]))
+    fold, budget, seed, out_dir = request["fold"], request["budget"], request["seed"], Path(request["out_dir"])
+    torch.set_num_threads(request["threads"])
+    with nnunet_environment(Path(request["work_dir"]), loader_processes=request["loader_processes"]):
+        every = request["checkpoint_every_epochs"]
+        trainer = _trainer(manifest, fold, budget, seed, request["device"], every, group)
         checkpoint = trainer.checkpoint_path
         if checkpoint.exists() and not trainer.load_checkpoint(str(checkpoint)):
             print(f"{checkpoint} is of another plan, budget or seed: not resumed, training starts over")
         trainer.run_training()
+    group.sum(0.0)  # until all have read the checkpoint, if it was that of a finished training
+    if not group.writes:
+        return
+    train = _train_cases(manifest, fold)
     progress = _progress(trainer, manifest["labels"])
     patients = {(case["center"], case["patient"]) for case in train}
     save_model(out_dir, trainer.bare_network, _description(manifest, fold, budget, seed, train, progress), patients)
     progress.to_csv(out_dir / "progress.tsv", sep="\t", index=False, float_format="%.6g")
     shutil.rmtree(checkpoint.parent)  # or a later run with new code would take the finished training for its own
+
+
+def _train_cases(manifest: dict, fold: int) -> list[dict]:
+    return [case for case in manifest["cases"] if case["fold"] != fold]
+
+
+def _check_processes(manifest: dict, budget: dict, processes: int, loader_processes: int) -> None:
+    if processes > 1 and loader_processes:
+        raise ValueError("several processes train only where each loads its own cases: loader_processes must be 0")
+    batch = budget.get("batch_size") or manifest["plans"]["configurations"][CONFIGURATION]["batch_size"]
+    if processes > batch:
+        raise StudyError(
+            f"compute.gpus_per_training is {processes}, but a batch of the segmentation has {batch} patches; write at "
+            f"most {batch}, or a larger segmentation.budget.batch_size"
+        )
 
 
 def _check_budget(budget: dict) -> None:
@@ -107,7 +156,7 @@ def _manifest(plans: Path, work_dir: Path) -> dict:
     return manifest
 
 
-def _trainer(manifest: dict, fold: int, budget: dict, seed: int, device: str, every: int) -> IchorTrainer:
+def _trainer(manifest: dict, fold: int, budget: dict, seed: int, device: str, every: int, group: Group) -> IchorTrainer:
     plans = json.loads(json.dumps(manifest["plans"]))
     if budget.get("batch_size"):
         plans["configurations"][CONFIGURATION]["batch_size"] = int(budget["batch_size"])
@@ -115,7 +164,11 @@ def _trainer(manifest: dict, fold: int, budget: dict, seed: int, device: str, ev
     identity = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     plans["continue_training"] = False  # nnU-Net takes it out again
     trainer = IchorTrainer(plans, CONFIGURATION, fold, manifest["dataset"], torch.device(device))
+    if group.size > 1:
+        trainer.join(group)
     trainer.labels_of_case = {case["case"]: case["labels"] for case in manifest["cases"]}
+    codes = {label: value for value, label in enumerate(manifest["labels"], start=1)}
+    trainer.unlabelled = [[codes[label] for label in labels] for labels in manifest["unlabelled"]]
     trainer.set_budget(budget, seed=seed, identity=identity, checkpoint_every_epochs=every)
     return trainer
 

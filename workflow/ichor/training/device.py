@@ -28,6 +28,29 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
+def first_gpus(wanted: int) -> list[str]:
+    """Names of the first GPUs that this job sees, as ``CUDA_VISIBLE_DEVICES`` has them.
+
+    Parameters
+    ----------
+    wanted : int
+        How many the job needs.
+
+    Raises
+    ------
+    ichor.errors.StudyError
+        If it sees fewer.
+    """
+    given, seen = os.environ.get("CUDA_VISIBLE_DEVICES"), torch.cuda.device_count()
+    if seen < wanted:
+        where = "CUDA_VISIBLE_DEVICES is not set" if given is None else f"CUDA_VISIBLE_DEVICES={given}"
+        raise StudyError(
+            f"compute.gpus_per_training is {wanted}, but this job sees {seen} GPUs ({where}); write {max(seen, 1)}, or "
+            f"run where one computer has {wanted}"
+        )
+    return given.split(",")[:wanted] if given else [str(number) for number in range(wanted)]
+
+
 def make_deterministic(device: torch.device, threads: int) -> None:
     """Fix the number of threads and ask torch for deterministic algorithms.
 

@@ -29,6 +29,7 @@ def fit_model(
     precision: str = "32",
     threads: int = 1,
     volumes_dir: str | Path | None = None,
+    processes: int = 1,
 ) -> pd.DataFrame:
     """Fit a model on the train rows of a split, watched on its tune rows, and save it.
 
@@ -44,7 +45,7 @@ def fit_model(
         The study's seed; each network derives its own from it.
     checkpoint_dir, bundle_dir : path
         Where training can be continued from, and where the bundle goes.
-    device, precision, threads, volumes_dir
+    device, precision, threads, volumes_dir, processes
         See :class:`ichor.training.job.Job`.
 
     Returns
@@ -66,7 +67,7 @@ def fit_model(
     rows = model_rows(fitting_rows(cohort, split), spec, target)
     paths = {"checkpoint_dir": Path(checkpoint_dir), "bundle_dir": Path(bundle_dir)}
     paths["volumes_dir"] = Path(volumes_dir) if volumes_dir else None
-    job = Job(task, target, model, split, spec, seed, device, precision, threads, **paths)
+    job = Job(task, target, model, split, spec, seed, device, precision, threads, **paths, processes=processes)
     labels = rows.loc[rows["role"] == "train", "label"]
     reason = _no_training_set(labels)
     if reason is None:

@@ -33,6 +33,9 @@ class Job:
         Resumable state, and the result.
     volumes_dir : pathlib.Path, optional
         The study's cache of scans; it changes how fast they are read and nothing else.
+    processes : int
+        Processes that train a network together, each on a GPU of its own where training runs on GPUs, with `threads`
+        threads each.
     """
 
     task: str
@@ -47,6 +50,7 @@ class Job:
     checkpoint_dir: Path
     bundle_dir: Path
     volumes_dir: Path | None = None
+    processes: int = 1
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,51 +18,11 @@ from ichor.seeds import seed_for
 from ichor.training import checkpoint
 from ichor.training.data import InputSpec, Views, channels_of
 from ichor.training.device import autocast
+from ichor.training.group import Group
+from ichor.training.loop_settings import LoopSettings
+from ichor.training.whole_batches import see_whole_batches
 
 GRADIENT_NORM_LIMIT = 1.0
-
-
-@dataclass(frozen=True)
-class LoopSettings:
-    """Settings of the loop: the ``training`` part of a network's settings, checked.
-
-    Attributes
-    ----------
-    epochs, batch_size, warmup_epochs, checkpoint_every_epochs, seeds : int
-        Counts.
-    learning_rate, weight_decay : float
-        Of AdamW; the rate rises linearly over the warm-up and falls along a cosine to 0.
-    class_weights : {"none", "balanced"}
-        Whether both classes weigh the same in the loss.
-    monitor : {"loss", "auc"}
-        Figure of the tune rows that decides which epoch is best.
-    keep : {"best", "last"}
-        Which epoch's weights are the result.
-    patience : int
-        Epochs without a better figure before training stops; 0 = never.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    warmup_epochs: int
-    class_weights: str
-    monitor: str
-    keep: str
-    patience: int
-    checkpoint_every_epochs: int
-    seeds: int
-
-    def __post_init__(self) -> None:
-        """Refuse what no training can use."""
-        for name in ("epochs", "batch_size", "checkpoint_every_epochs", "seeds"):
-            if getattr(self, name) < 1:
-                raise StudyError(f"training.{name}: found {getattr(self, name)}; write 1 or more")
-        choices = {"class_weights": ("none", "balanced"), "monitor": ("loss", "auc"), "keep": ("best", "last")}
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise StudyError(f"training.{name}: found {getattr(self, name)!r}; write {' or '.join(allowed)}")
 
 
 @dataclass(frozen=True)
@@ -97,6 +57,8 @@ class Training:
     prior_logit : float
         Log odds of label 1 among the train rows. It is added to what the network gives, so that training starts at
         the base rate; with balanced classes it is added at prediction only, which takes the weights' shift back.
+    group : Group
+        The processes that do it together.
     """
 
     inputs: InputSpec
@@ -106,6 +68,7 @@ class Training:
     precision: str
     seed: int
     prior_logit: float = 0.0
+    group: Group = field(default_factory=Group)
 
 
 @dataclass
@@ -134,7 +97,8 @@ def train(
     """Train a network, from its last checkpoint if there is one, and return the chosen weights, on the CPU.
 
     Every random draw of an epoch comes from the seed and the epoch's number, so a training that was killed and
-    continued ends with the same weights as one that was not.
+    continued ends with the same weights as one that was not. Several processes take their shares of the batches that
+    one would work on, and add up gradients: their number changes how sums round, and nothing else.
 
     Parameters
     ----------
@@ -149,22 +113,51 @@ def train(
     fingerprint : str
         See :func:`ichor.training.checkpoint.fingerprint`.
     """
-    settings = training.settings
+    settings, group = training.settings, training.group
     network.to(training.device)
+    see_whole_batches(network, group)
     optimizer = _optimizer(network, settings)
     at = _resume(network, optimizer, path, fingerprint) or Progress(0, -1, math.inf, _state(network))
-    for epoch in track(range(at.next_epoch, settings.epochs), path.stem):
+    if group.writes and at.next_epoch:
+        print(f"{path.name}: continues after epoch {at.next_epoch}")
+    epochs = range(at.next_epoch, settings.epochs)
+    for epoch in track(epochs, path.stem) if group.writes else epochs:
         loss = _train_epoch(network, optimizer, training, train_set, epoch)
         figure = monitored(network, training, tune_set) if len(tune_set) else loss
         if figure < at.best_figure or settings.keep == "last":
             at.best, at.best_figure, at.best_epoch = _state(network), figure, epoch
         stop = 0 < settings.patience <= epoch - at.best_epoch
         at.next_epoch = settings.epochs if stop else epoch + 1
-        if at.next_epoch == settings.epochs or at.next_epoch % settings.checkpoint_every_epochs == 0:
+        due = at.next_epoch == settings.epochs or at.next_epoch % settings.checkpoint_every_epochs == 0
+        if due and group.writes:
             _keep(network, optimizer, at, path, fingerprint)
         if stop:
             break
     return at.best
+
+
+def refuse_empty_shares(rows: int, batch_size: int, processes: int) -> None:
+    """Stop before a training in which some process would have no row of some batch.
+
+    Parameters
+    ----------
+    rows : int
+        Train rows.
+    batch_size : int
+        As configured.
+    processes : int
+        Processes that train together.
+
+    Raises
+    ------
+    ichor.errors.StudyError
+    """
+    smallest = rows // _number_of_batches(rows, batch_size)
+    if smallest < processes:
+        raise StudyError(
+            f"compute.gpus_per_training is {processes}, but the smallest batch of this training has {smallest} images "
+            f"({rows} train images, training.batch_size {batch_size}); write at most {smallest}"
+        )
 
 
 def _keep(network: nn.Module, optimizer: torch.optim.Optimizer, at: Progress, path: Path, fingerprint: str) -> None:
@@ -183,20 +176,20 @@ def _resume(network: nn.Module, optimizer: torch.optim.Optimizer, path: Path, fi
     tensors, facts = found
     network.load_state_dict(checkpoint.unpack("network", tensors))
     checkpoint.restore_optimizer(optimizer, checkpoint.unpack("optimizer", tensors))
-    print(f"{path.name}: continues after epoch {facts['next_epoch']}")
     return Progress(facts["next_epoch"], facts["best_epoch"], facts["best_figure"], checkpoint.unpack("best", tensors))
 
 
 def predict_logits(network: nn.Module, training: Training, views: Views) -> np.ndarray:
-    """Logits of unchanged images under the train rows' prevalence, float64 ``(n,)``."""
+    """Logits of unchanged images under the train rows' prevalence, float64 ``(n,)``; each process works on a share."""
     network.eval()
-    logits = []
+    logits, mine = np.zeros(len(views)), range(len(views))[training.group.share(len(views))]
     with torch.inference_mode(), autocast(training.device, training.precision):
-        for start in range(0, len(views), training.settings.batch_size):
-            rows = range(start, min(start + training.settings.batch_size, len(views)))
+        for start in range(mine.start, mine.stop, training.settings.batch_size):
+            rows = range(start, min(start + training.settings.batch_size, mine.stop))
             batch = np.stack([channels_of(views.image_hu[row], views.masks[row], training.inputs) for row in rows])
-            logits.append(network(torch.from_numpy(batch).to(training.device))[:, 0].float().cpu().numpy())
-    return np.concatenate(logits).astype(np.float64) + training.prior_logit if logits else np.empty(0)
+            found = network(torch.from_numpy(batch).to(training.device))[:, 0]
+            logits[rows.start : rows.stop] = found.float().cpu().numpy()
+    return training.group.sum(logits) + training.prior_logit  # where a row is another's, 0 was added
 
 
 def monitored(network: nn.Module, training: Training, tune_set: Examples) -> float:
@@ -234,22 +227,29 @@ def _train_epoch(
         factor = learning_rate_factor(step, settings.warmup_epochs * len(batches), settings.epochs * len(batches))
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * factor
-        images, labels = _changed_batch(train_set, rows, training, epoch)
+        images, labels = _changed_batch(train_set, rows[training.group.take(len(rows))], training, epoch)
         with autocast(training.device, training.precision):
             logits = network(images.to(training.device))[:, 0].float() + offset
-        loss = functional.binary_cross_entropy_with_logits(logits, labels.to(training.device), pos_weight=weight)
+        labels = labels.to(training.device)
+        losses = functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weight, reduction="sum")
+        loss = losses / len(rows)  # this process's part of the mean over the whole batch
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        training.group.sum_gradients(network)
         nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM_LIMIT)
         optimizer.step()
         total += float(loss.detach()) * len(rows)
-    return total / len(train_set)
+    return float(training.group.sum(total)) / len(train_set)
 
 
 def _batches(n: int, batch_size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
     """Shuffled batches of near-equal size: no row is dropped, and no batch is left with one row."""
     order = np.random.default_rng(seed_for(seed, "order", epoch)).permutation(n)
-    yield from np.array_split(order, max(1, round(n / batch_size)))
+    yield from np.array_split(order, _number_of_batches(n, batch_size))
+
+
+def _number_of_batches(n: int, batch_size: int) -> int:
+    return max(1, round(n / batch_size))
 
 
 def _changed_batch(

@@ -1,20 +1,20 @@
-"""Fit the networks of one model: views in memory, one training per seed, one bundle."""
+"""Fit the networks of one model: scans read once, one training per seed, one bundle."""
 
 import time
+from contextlib import ExitStack
 
 import numpy as np
 import pandas as pd
 import torch
 
-from ichor.imaging.augment import AugmentRanges
 from ichor.seeds import seed_for
 from ichor.training import bundle
 from ichor.training.checkpoint import fingerprint
 from ichor.training.data import InputSpec, Views, load_views
-from ichor.training.device import choose_device, make_deterministic
-from ichor.training.inference import network_of
+from ichor.training.device import choose_device, first_gpus, make_deterministic
 from ichor.training.job import Job, check_fitting, describe, too_few
-from ichor.training.loop import Examples, LoopSettings, Training, prior_logit, train
+from ichor.training.loop import Examples, LoopSettings, prior_logit, refuse_empty_shares
+from ichor.training.member import Member, examples_in_files, train_member, train_member_together
 
 
 def fit_network(job: Job, rows: pd.DataFrame) -> bool:
@@ -33,6 +33,8 @@ def fit_network(job: Job, rows: pd.DataFrame) -> bool:
         False if too few train rows have a usable scan.
     """
     device = choose_device(job.device)
+    if device.type == "cuda":
+        first_gpus(job.processes)  # before the scans are read
     make_deterministic(device, job.threads)
     inputs = InputSpec.from_settings(job.spec["input"])
     settings = LoopSettings(**job.spec["training"])
@@ -43,13 +45,9 @@ def fit_network(job: Job, rows: pd.DataFrame) -> bool:
         return False
     check_fitting(job, rows, train=train_rows, tune=tune_rows)
     train_set, tune_set = _examples(views, usable, train_rows), _examples(views, usable, tune_rows)
-    arrays = {}
+    refuse_empty_shares(len(train_set), settings.batch_size, job.processes)
     prior = prior_logit(train_set.labels)
-    for member in range(settings.seeds):
-        seed = seed_for(job.seed, job.task, job.target, job.model, job.split, member)
-        training = Training(inputs, AugmentRanges(**job.spec["augment"]), settings, device, job.precision, seed, prior)
-        weights = _train_member(job, training, member, train_set, tune_set)
-        arrays |= {f"{member}.{name}": tensor.numpy() for name, tensor in weights.items()}
+    arrays = _train_all(job, device, train_set, tune_set, prior)
     facts = {"input": describe_input(inputs), "members": settings.seeds, "prior_logit": prior}
     bundle.save(job.bundle_dir, arrays, {**describe(job, usable), **facts})
     return True
@@ -76,23 +74,34 @@ def describe_input(inputs: InputSpec) -> dict:
     }
 
 
-def _train_member(
-    job: Job, training: Training, member: int, train_set: Examples, tune_set: Examples
-) -> dict[str, torch.Tensor]:
-    torch.manual_seed(seed_for(training.seed, "initial weights"))
-    network = network_of(job.spec, training.inputs)
-    settings = {"spec": job.spec, "seed": training.seed, "precision": job.precision, "threads": job.threads}
-    settings |= {"code": bundle.code_digest(job.spec["kind"]), "versions": bundle.versions()}
+def _train_all(job: Job, device: torch.device, train_set: Examples, tune_set: Examples, prior: float) -> dict:
+    """Weights of each network of the model, by ``<number>.<name>``."""
     sets = [part for examples in (train_set, tune_set) for part in (examples.views.image_hu, examples.views.masks)]
-    mark = fingerprint(settings, [*sets, train_set.labels, tune_set.labels])
-    path = job.checkpoint_dir / f"network-{member}.safetensors"
-    started = time.monotonic()
-    weights = train(network, training, train_set, tune_set, path, mark)
-    seconds = time.monotonic() - started
-    print(
-        f"{job.name}: network {member + 1} of {training.settings.seeds} trained in {seconds:.1f} s on {training.device}"
-    )
-    return weights
+    sets += [train_set.labels, tune_set.labels]
+    facts = {"spec": job.spec, "precision": job.precision, "threads": job.threads, "processes": job.processes}
+    facts |= {"code": bundle.code_digest(job.spec["kind"]), "versions": bundle.versions()}
+    arrays = {}
+    with ExitStack() as stack:
+        if job.processes > 1:
+            folder = stack.enter_context(examples_in_files(job.checkpoint_dir / "examples", train_set, tune_set))
+        for number in range(job.spec["training"]["seeds"]):
+            seed = seed_for(job.seed, job.task, job.target, job.model, job.split, number)
+            path = job.checkpoint_dir / f"network-{number}.safetensors"
+            mark = fingerprint({**facts, "seed": seed}, sets)
+            member = Member(job.spec, seed, job.precision, job.threads, prior, str(path.resolve()), mark)
+            started = time.monotonic()
+            if job.processes > 1:
+                weights = train_member_together(member, device, folder, job.processes)
+            else:
+                weights = train_member(member, device, train_set, tune_set)
+            print(_trained(job, number, time.monotonic() - started, device))
+            arrays |= {f"{number}.{name}": tensor.numpy() for name, tensor in weights.items()}
+    return arrays
+
+
+def _trained(job: Job, number: int, seconds: float, device: torch.device) -> str:
+    where = f"{device}, {job.processes} processes" if job.processes > 1 else device
+    return f"{job.name}: network {number + 1} of {job.spec['training']['seeds']} trained in {seconds:.1f} s on {where}"
 
 
 def _examples(views: Views, usable: pd.DataFrame, part: pd.DataFrame) -> Examples:

@@ -1,17 +1,22 @@
 """nnU-Net's trainer with a budget from the config, seeded epochs and checkpoints that nothing has to unpickle.
 
-Every epoch begins by seeding all generators from (seed, fold, epoch). Loading and augmentation in this process draw
-from them alone, so a run that was killed and resumed at an epoch's end gives the weights of a run that never stopped,
-and on one CPU two runs give the same bits. On CUDA, kernels add in varying order: close, not equal.
+Every sample is drawn from (seed, fold, epoch, batch, place in the batch), so a run that was killed and resumed at an
+epoch's end gives the weights of a run that never stopped, and on one CPU two runs give the same bits. On CUDA, kernels
+add in varying order: close, not equal.
+
+Several processes train one network together: each makes its share of every batch, and gradients are added up. nnU-Net
+can do that too, but there the samples, the loss and the share of patches with a label depend on how many processes
+there are, and processes send each other pickles. Here their number changes how sums round, and nothing else.
 """
 
-import random
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import torch
+from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
 from batchgeneratorsv2.transforms.noise.gaussian_blur import GaussianBlurTransform
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
@@ -23,22 +28,41 @@ from ichor.seeds import seed_for
 from ichor.segmentation.case_store import CaseStore
 from ichor.segmentation.folders import CONFIGURATION
 from ichor.segmentation.network import architecture_of_plan, build_network
+from ichor.segmentation.trainers.draws import NumberedDraws
+from ichor.segmentation.trainers.partial_labels import counts_where_drawn, spare_unlabelled
+from ichor.training.group import Group, seed_everything
+from ichor.training.whole_batches import see_whole_batches
 
 LEFT_RIGHT_AXIS = 2
 """Axis x of (z, y, x); images are stored in RAS+, so it runs from left to right."""
+GRADIENT_NORM_LIMIT = 12.0
+"""Of nnU-Net 2 (nnUNetTrainer.train_step)."""
 MAX_REPEATS = 4
 """A case with a rare label is drawn up to this many times as often as others (our choice)."""
 
 
 class IchorTrainer(nnUNetTrainer):
-    """nnU-Net trainer as this project runs it; call `set_budget` before `run_training`."""
+    """nnU-Net trainer as this project runs it; call `set_budget` before `run_training`.
+
+    The parameters are nnU-Net's; where several processes train together, each calls `join` first.
+    """
 
     def __init__(self, plans: dict, configuration: str, fold: int, dataset_json: dict, device: torch.device):
         super().__init__(plans, configuration, fold, dataset_json, device)
+        self.group = Group()
+        self.draws: list[NumberedDraws] = []
         self.seed, self.identity, self.mirror_left_right, self.optimizer_name = 0, "", True, "sgd"
         self.labels_of_case: dict[str, list[str]] = {}
+        self.unlabelled: list[list[int]] = []  # sets of labels that some cases' readers did not draw
         # nnU-Net gives the coarsest output no weight; with two stages it is the only one, and 0 / 0 would be learned.
         self.enable_deep_supervision = len(self.configuration_manager.pool_op_kernel_sizes) > 2
+
+    def join(self, group: Group) -> None:
+        """Train as one of several processes."""
+        self.group = group
+        self.is_ddp, self.local_rank, self.device = False, group.rank, group.device  # see the top of this file
+        if self.device.type != "cuda":
+            self.grad_scaler = None
 
     def set_budget(self, budget: dict, *, seed: int, identity: str, checkpoint_every_epochs: int) -> None:
         """Set how long and how to train.
@@ -105,8 +129,9 @@ class IchorTrainer(nnUNetTrainer):
 
     def initialize(self):
         """Draw the first weights from the seed; read cases from our own store."""
-        self._seed_everything("weights")
+        seed_everything(self._seed_for("weights"))
         super().initialize()
+        see_whole_batches(self.network, self.group)
         self.dataset_class = CaseStore
 
     def on_train_start(self):
@@ -115,6 +140,11 @@ class IchorTrainer(nnUNetTrainer):
             self.initialize()
         self.dataset_class = CaseStore
         self.dataloader_train, self.dataloader_val = self.get_dataloaders()
+        self.draws = [
+            NumberedDraws(loader.data_loader, self.group, self._seed_for(name))
+            for name, loader in (("train", self.dataloader_train), ("validation", self.dataloader_val))
+            if isinstance(loader, SingleThreadedAugmenter)  # loading in other processes is not reproducible
+        ]
         self.set_deep_supervision_enabled(self.enable_deep_supervision)
 
     def on_train_end(self):
@@ -127,23 +157,85 @@ class IchorTrainer(nnUNetTrainer):
         """Train from the current epoch to the last; a bar or one line per percent shows how far."""
         self.on_train_start()
         epochs = range(self.current_epoch, self.num_epochs)
-        for _ in track(epochs, f"train fold {self.fold} from epoch {self.current_epoch}", total=len(epochs)):
+        title = f"train fold {self.fold} from epoch {self.current_epoch}"
+        for _ in track(epochs, title, total=len(epochs)) if self.group.writes else epochs:
             self._run_epoch()
         self.on_train_end()
 
     def _run_epoch(self) -> None:
-        self._seed_everything("epoch", self.current_epoch)
+        for draws in self.draws:
+            draws.begin_epoch(self.current_epoch)
         self.on_epoch_start()
         self.on_train_epoch_start()
-        outputs = [self.train_step(next(self.dataloader_train)) for _ in range(self.num_iterations_per_epoch)]
-        self.on_train_epoch_end(outputs)
+        outputs = []
+        for number in range(self.num_iterations_per_epoch):
+            batch = next(self.dataloader_train)
+            seed_everything(self._seed_for("step", self.current_epoch, number))  # for what the network draws itself
+            outputs.append(self.train_step(batch))
+        self.on_train_epoch_end(self._of_whole_batches(outputs))
         if not np.isfinite(self.logger.get_value("train_losses", step=-1)):
             raise FloatingPointError(f"loss of epoch {self.current_epoch} is not a number: lower initial_lr")
         with torch.no_grad():
             self.on_validation_epoch_start()
             steps = range(self.num_val_iterations_per_epoch)
-            self.on_validation_epoch_end([self.validation_step(next(self.dataloader_val)) for _ in steps])
+            outputs = [self.validation_step(next(self.dataloader_val)) for _ in steps]
+            self.on_validation_epoch_end(self._of_whole_batches(outputs))
         self.on_epoch_end()
+
+    def train_step(self, batch: dict) -> dict:
+        """One step as nnU-Net's, with the gradient of the whole batch."""
+        images = batch["data"].to(self.device, non_blocking=True)
+        targets = [target.to(self.device, non_blocking=True) for target in _listed(batch["target"])]
+        self.optimizer.zero_grad(set_to_none=True)
+        mine = self.group.take(self.batch_size)
+        with torch.autocast(self.device.type, enabled=self.device.type == "cuda"):
+            loss = self.loss(self.network(images), targets if self.enable_deep_supervision else targets[0])
+        part = loss * ((mine.stop - mine.start) / self.batch_size)
+        scaler = self.grad_scaler
+        (scaler.scale(part) if scaler else part).backward()
+        self.group.sum_gradients(self.network)
+        if scaler:
+            scaler.unscale_(self.optimizer)
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), GRADIENT_NORM_LIMIT)
+        if scaler:
+            scaler.step(self.optimizer)
+            scaler.update()
+        else:
+            self.optimizer.step()
+        return {"loss": loss.detach().cpu().numpy()}
+
+    def _build_loss(self) -> nn.Module:
+        """nnU-Net's loss, which takes no undrawn label for background."""
+        return spare_unlabelled(super()._build_loss(), self.unlabelled, self.label_manager.num_segmentation_heads - 1)
+
+    def validation_step(self, batch: dict) -> dict:
+        """One step as nnU-Net's; a label counts only where it would have been drawn."""
+        if not self.unlabelled:
+            return super().validation_step(batch)
+        images = batch["data"].to(self.device, non_blocking=True)
+        targets = [target.to(self.device, non_blocking=True) for target in _listed(batch["target"])]
+        with torch.autocast(self.device.type, enabled=self.device.type == "cuda"):
+            outputs = _listed(self.network(images))
+            deep = self.enable_deep_supervision
+            loss = self.loss(outputs if deep else outputs[0], targets if deep else targets[0])
+        counts = counts_where_drawn(outputs[0], targets[0], self.unlabelled)
+        return {"loss": loss.detach().cpu().numpy(), **counts}
+
+    def _of_whole_batches(self, outputs: list[dict]) -> list[dict]:
+        """Losses and counts of the shares of batches to those of the batches."""
+        if self.group.size == 1:
+            return outputs
+        mine = self.group.share(self.batch_size)
+        weights = {"loss": (mine.stop - mine.start) / self.batch_size}
+        names = list(outputs[0])
+        shapes = [np.shape(outputs[0][name]) for name in names]
+        flat = [np.concatenate([np.ravel(output[name]) * weights.get(name, 1) for name in names]) for output in outputs]
+        sums = self.group.sum(np.stack(flat))
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+        parts = [np.split(row, ends) for row in sums]
+        return [
+            {name: part.reshape(shape) for name, part, shape in zip(names, row, shapes, strict=True)} for row in parts
+        ]
 
     def on_train_epoch_start(self):
         """Set mode and learning rate."""
@@ -204,11 +296,8 @@ class IchorTrainer(nnUNetTrainer):
         network = getattr(self.network, "module", self.network)
         return getattr(network, "_orig_mod", network)
 
-    def _seed_everything(self, *names: object) -> None:
-        seed = seed_for(self.seed, "segmentation", self.fold, self.local_rank, *names)
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
+    def _seed_for(self, *names: object) -> int:
+        return seed_for(self.seed, "segmentation", self.fold, *names)
 
 
 def repeat_rare(cases: list[str], labels_of_case: dict[str, list[str]]) -> list[str]:
@@ -222,6 +311,10 @@ def repeat_rare(cases: list[str], labels_of_case: dict[str, list[str]]) -> list[
     return [
         case for case in cases for _ in range(max([repeats[label] for label in labels_of_case.get(case, ())] or [1]))
     ]
+
+
+def _listed(targets: torch.Tensor | Iterable[torch.Tensor]) -> list[torch.Tensor]:
+    return [targets] if isinstance(targets, torch.Tensor) else list(targets)
 
 
 def _plain(value):

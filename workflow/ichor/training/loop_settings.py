@@ -1,0 +1,48 @@
+"""Settings of the training loop."""
+
+from dataclasses import dataclass
+
+from ichor.errors import StudyError
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """Settings of the loop: the ``training`` part of a network's settings, checked.
+
+    Attributes
+    ----------
+    epochs, batch_size, warmup_epochs, checkpoint_every_epochs, seeds : int
+        Counts.
+    learning_rate, weight_decay : float
+        Of AdamW; the rate rises linearly over the warm-up and falls along a cosine to 0.
+    class_weights : {"none", "balanced"}
+        Whether both classes weigh the same in the loss.
+    monitor : {"loss", "auc"}
+        Figure of the tune rows that decides which epoch is best.
+    keep : {"best", "last"}
+        Which epoch's weights are the result.
+    patience : int
+        Epochs without a better figure before training stops; 0 = never.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    warmup_epochs: int
+    class_weights: str
+    monitor: str
+    keep: str
+    patience: int
+    checkpoint_every_epochs: int
+    seeds: int
+
+    def __post_init__(self) -> None:
+        """Refuse what no training can use."""
+        for name in ("epochs", "batch_size", "checkpoint_every_epochs", "seeds"):
+            if getattr(self, name) < 1:
+                raise StudyError(f"training.{name}: found {getattr(self, name)}; write 1 or more")
+        choices = {"class_weights": ("none", "balanced"), "monitor": ("loss", "auc"), "keep": ("best", "last")}
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise StudyError(f"training.{name}: found {getattr(self, name)!r}; write {' or '.join(allowed)}")

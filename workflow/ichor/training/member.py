@@ -1,0 +1,114 @@
+"""Train one network of a model: in this process, or in several that this one starts.
+
+Several processes read the views from files, mapped into memory, so that the computer holds them once; the result is the
+last checkpoint, which the first of them writes.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ichor import disk_space
+from ichor.imaging.augment import AugmentRanges
+from ichor.seeds import seed_for
+from ichor.training import checkpoint
+from ichor.training.data import InputSpec, Views
+from ichor.training.device import make_deterministic
+from ichor.training.group import Group
+from ichor.training.inference import network_of
+from ichor.training.launch import launch
+from ichor.training.loop import Examples, LoopSettings, Training, train
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network to be trained, in plain values.
+
+    Attributes
+    ----------
+    spec : dict
+        Complete settings of the model's kind.
+    seed : int
+        Seed of this network.
+    precision : str
+        ``"32"`` or ``"bf16"``.
+    threads : int
+        CPU threads of each process.
+    prior_logit : float
+        Log odds of label 1 among the train rows.
+    path, fingerprint : str
+        Checkpoint file, and what it must be of.
+    """
+
+    spec: dict
+    seed: int
+    precision: str
+    threads: int
+    prior_logit: float
+    path: str
+    fingerprint: str
+
+
+def train_member(
+    member: Member, device: torch.device, train_set: Examples, tune_set: Examples, group: Group | None = None
+) -> checkpoint.Tensors:
+    """Train the network in this process, one of `group`, and return its weights, on the CPU."""
+    make_deterministic(device, member.threads)
+    spec, inputs = member.spec, InputSpec.from_settings(member.spec["input"])
+    training = Training(
+        inputs=inputs,
+        augment=AugmentRanges(**spec["augment"]),
+        settings=LoopSettings(**spec["training"]),
+        device=device,
+        precision=member.precision,
+        seed=member.seed,
+        prior_logit=member.prior_logit,
+        group=group or Group(),
+    )
+    torch.manual_seed(seed_for(member.seed, "initial weights"))
+    return train(network_of(spec, inputs), training, train_set, tune_set, Path(member.path), member.fingerprint)
+
+
+def train_member_together(member: Member, device: torch.device, folder: Path, processes: int) -> checkpoint.Tensors:
+    """Train the network in several processes on the examples in `folder`, see `examples_in_files`."""
+    request = {"member": asdict(member), "examples": str(folder.resolve())}
+    launch(__name__, request, processes=processes, device=device.type, threads=member.threads)
+    tensors, _ = checkpoint.load(Path(member.path), member.fingerprint)
+    return checkpoint.unpack("best", tensors)
+
+
+def work(request: dict, group: Group) -> None:
+    """What each of the processes does that `train_member_together` starts."""
+    sets = [_read_examples(Path(request["examples"]), name) for name in ("train", "tune")]
+    train_member(Member(**request["member"]), group.device, *sets, group)
+
+
+@contextmanager
+def examples_in_files(folder: Path, train_set: Examples, tune_set: Examples) -> Iterator[Path]:
+    """Keep the examples in files of `folder` while the block runs; what a killed job left there is taken away."""
+    shutil.rmtree(folder, ignore_errors=True)
+    sets = {"train": train_set, "tune": tune_set}
+    arrays = [part for examples in sets.values() for part in (examples.views.image_hu, examples.views.masks)]
+    disk_space.require(folder, sum(array.nbytes for array in arrays), "views that the processes of a training share")
+    folder.mkdir(parents=True)
+    try:
+        for name, examples in sets.items():
+            np.save(folder / f"{name}-image_hu.npy", examples.views.image_hu)
+            np.save(folder / f"{name}-masks.npy", examples.views.masks)
+            np.save(folder / f"{name}-labels.npy", examples.labels)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read_examples(folder: Path, name: str) -> Examples:
+    """One set of `examples_in_files`, mapped into memory."""
+    image_hu, masks, labels = (
+        np.load(folder / f"{name}-{part}.npy", mmap_mode="r") for part in ("image_hu", "masks", "labels")
+    )
+    return Examples(Views(image_hu, masks), np.array(labels))
