@@ -4,6 +4,9 @@ import hashlib
 import hmac
 import os
 import secrets
+import shlex
+import stat
+import tempfile
 from pathlib import Path
 
 from ichor.errors import StudyError
@@ -38,19 +41,13 @@ def read_or_make_key(path: str | Path) -> bytes:
     Raises
     ------
     StudyError
-        If the file exists but does not hold 64 hexadecimal digits.
+        If the file exists but does not hold 64 hexadecimal digits, or others than its owner may read or change it.
     """
     path = Path(path)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:  # another job of the same run was first: use its key
-            pass
-        else:
-            with os.fdopen(handle, "w") as stream:
-                stream.write(secrets.token_hex(KEY_BYTES) + "\n")
-    text = path.read_text().strip()
+        _make_key(path)
+    with path.open(errors="replace") as stream:
+        mode, text = stat.S_IMODE(os.fstat(stream.fileno()).st_mode), stream.read().strip()
     try:
         key = bytes.fromhex(text)
     except ValueError:
@@ -60,7 +57,31 @@ def read_or_make_key(path: str | Path) -> bytes:
             f"{path}: expected a key of {2 * KEY_BYTES} hexadecimal digits, found {len(text)} characters. "
             "Delete the file to have a new key made (all pseudonyms will change), or restore the old one."
         )
+    if mode & 0o077:
+        raise StudyError(
+            f"{path}: others than its owner may read or change the key of the pseudonyms (mode {mode:o}); "
+            f"who has the key can find out who is who. Write: chmod 600 {shlex.quote(str(path))}. If others may have "
+            "read it and the pseudonyms were given away, delete the file: a new key is made, all pseudonyms change."
+        )
     return key
+
+
+def _make_key(path: Path) -> None:
+    """Write a new key, whole or not at all; of several jobs that try, the first one's key stays."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=".key-")  # mode 0600
+    try:
+        with os.fdopen(handle, "w") as stream:
+            stream.write(secrets.token_hex(KEY_BYTES) + "\n")
+        try:
+            os.link(part, path)
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links
+            if not path.exists():
+                os.rename(part, path)
+    finally:
+        Path(part).unlink(missing_ok=True)
 
 
 def study_key(path: str | Path | None) -> bytes:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ichor import disk_space
+from ichor.cluster import gpus
 from ichor.jobs import key as keys
 from ichor.jobs.hashes import content
 from ichor.jobs.record import write_record
@@ -24,6 +25,7 @@ def run(
     modules: Callable[..., Sequence[str]] | None = None,
     intact: Callable | None = None,
     keep: bool = True,
+    identifiers: bool = False,
 ) -> None:
     """Do a job, unless the store knows what it makes.
 
@@ -45,8 +47,10 @@ def run(
     keep : bool
         Whether outputs are taken from and put into the store at all. False for jobs that read what no key can
         hold, like a center's archive.
+    identifiers : bool
+        Whether the job sees identifiers of patients, see `ichor.logs.log_to`.
     """
-    log_to(job.log[0])
+    log_to(job.log[0], identifiers=identifiers)
     with disk_space.told():
         _run(job, work, reads or {}, list(modules(job)) if modules else [], intact, keep)
 
@@ -74,6 +78,7 @@ def _run(
         for path in outputs.values():  # written anew, never over what the store may be linked to
             remove(path)
             path.parent.mkdir(parents=True, exist_ok=True)
+        gpus.show_only(int(job.resources.get("gpu", 0)))
         work(job)
     made = {name: dict(zip(("sha256", "bytes"), content(path), strict=True)) for name, path in outputs.items()}
     if store and not kept:
