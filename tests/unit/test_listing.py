@@ -118,7 +118,7 @@ def test_a_cache_of_another_machine_is_not_believed(center, tmp_path, listed):
     assert after != before and after == names_digest([center], tmp_path / "empty-cache")
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"ichor listing 2 0\n{}", b"\xff\xfe", b"[1, 2]\n"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"ichor listing 3 0\n{}", b"\xff\xfe", b"[1, 2]\n"])
 def test_a_broken_cache_costs_time_and_changes_nothing(center, tmp_path, listed, content):
     before = names_digest([center], tmp_path / "cache")
     (file,) = (tmp_path / "cache").iterdir()
@@ -248,3 +248,25 @@ def test_files_are_counted_with_and_without_a_cache(center, tmp_path, listed):
     (center / "a/1/IM9").touch()
     listed.clear()
     assert count_files([center], tmp_path / "cache") == 13 and len(listed) == 1
+
+
+def test_pipes_and_devices_that_are_called_like_masks_are_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "P1_mask.nii.gz")
+    (tmp_path / "P2_mask.nii.gz").symlink_to("/dev/zero")
+    (tmp_path / "P3_mask.nii.gz").symlink_to("P3_mask.nii.gz")
+    (tmp_path / "P4_mask.nii.gz").write_bytes(b"a mask")
+    found = listing.file_digests(tmp_path, cache=tmp_path / "cache")
+    assert [name for name, digest in sorted(found.items()) if digest] == ["P4_mask.nii.gz"] and len(found) == 4
+
+
+def test_an_archive_that_grows_under_its_name_changes_the_listing_and_a_touched_one_does_not(tmp_path):
+    folder = tmp_path / "in" / "a"
+    folder.mkdir(parents=True)
+    archive = folder / "export.ZIP"
+    archive.write_bytes(b"PK")
+    before = names_digest([tmp_path / "in"], tmp_path / "cache")
+    os.utime(archive, (5, 5))
+    assert names_digest([tmp_path / "in"], tmp_path / "cache") == before
+    archive.write_bytes(b"PK and more")
+    after = names_digest([tmp_path / "in"], tmp_path / "cache")
+    assert after != before and after == names_digest([tmp_path / "in"], tmp_path / "other cache")

@@ -6,6 +6,7 @@ minutes, so what was seen is kept below ``work/listing/`` (names are private: re
 - a folder is listed again only if its inode, modification or change time differs from what was kept. Adding, removing
   or renaming an entry changes them (POSIX: write access to a directory marks its times for update), writing into a
   file or touching it does not;
+- a folder that holds zip archives is listed every time, because an archive grows under its old name;
 - a file is read again only if its inode, size, modification or change time differs.
 
 What changed less than `SETTLED_S` ago is not kept, because a further change could fall into the same tick of the clock.
@@ -16,6 +17,7 @@ that is missing, broken, or was made for other folders costs time and changes no
 import hashlib
 import os
 import re
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,7 +33,8 @@ SETTLED_S = (
 )
 WORKERS = 16  # folders and files that are asked for at the same time: a network disk answers each in about 0.5 ms
 CHUNK = 200  # per task of a worker, so that a local disk does not pay for the threads
-FORMAT = "ichor listing 2"  # raised when what is kept changes
+ARCHIVE = ".zip"  # patients are added to an archive under its old name: its size counts as a part of its name
+FORMAT = "ichor listing 3"  # raised when what is kept changes
 T = TypeVar("T")
 
 # File systems that update a folder's modification time with its entries: local POSIX ones and those that clusters and
@@ -92,7 +95,8 @@ def contents_digest(folders: Iterable[str | Path], cache: Path = CACHE, wanted: 
 def file_digests(folder: str | Path, cache: Path = CACHE, wanted: re.Pattern[str] | None = None) -> dict[str, str]:
     """SHA-256 of every file below a folder, by its path relative to the folder; reads only files that changed.
 
-    Links to files count as the files, links to folders are not entered. A file that cannot be read has the digest "".
+    Links to files count as the files, links to folders are not entered. A file that cannot be read, and a pipe or
+    device, which is not opened because it may never end, have the digest "".
     With `wanted`, only files are read of which it matches the whole relative path.
     """
     folder = Path(folder)
@@ -105,7 +109,10 @@ def file_digests(folder: str | Path, cache: Path = CACHE, wanted: re.Pattern[str
     def ask(name: str) -> tuple[str, list[int] | None, str]:
         path = os.path.join(folder, name)
         try:
-            stamp = _stamp(os.stat(path))
+            about = os.stat(path)
+            if not stat.S_ISREG(about.st_mode):
+                return name, None, ""
+            stamp = _stamp(about)
             old = kept.get(name)
             digest = old[1] if old and old[0] == stamp else _sha256(path)
             return name, stamp if _settled(stamp) and stamp == _stamp(os.stat(path)) else None, digest
@@ -135,8 +142,8 @@ def _walk(root: Path, cache: Path) -> dict[str, _Folder]:
             stamp, old = _stamp(status), kept.get(place)
             if old and old[0] == stamp and reliable(path, status.st_dev):
                 return place, _Folder(tuple(stamp), *old[1:3], tuple(old[3])), True
-            files, subfolders = _list(path)
-            keep = _settled(stamp) and stamp == _stamp(os.stat(path)) and reliable(path, status.st_dev)
+            files, subfolders, growing = _list(path)
+            keep = not growing and _settled(stamp) and stamp == _stamp(os.stat(path)) and reliable(path, status.st_dev)
             return place, _Folder(tuple(stamp), _name_digest(files), len(files), tuple(subfolders)), keep
         except OSError:  # gone meanwhile, or not ours to read: empty, and asked again next time
             return place, None, False
@@ -167,12 +174,26 @@ def _tree_digest(folders: dict[str, _Folder]) -> str:
     return digests.get("", "")
 
 
-def _list(path: str) -> tuple[list[str], list[str]]:
-    files, subfolders = [], []
+def _list(path: str) -> tuple[list[str], list[str], bool]:
+    """Names of files and of folders, and whether a file is among them that gets new contents under its old name."""
+    files, subfolders, growing = [], [], False
     with os.scandir(path) as entries:
         for entry in entries:
-            (subfolders if entry.is_dir(follow_symlinks=False) else files).append(entry.name)
-    return sorted(files), sorted(subfolders)
+            if entry.is_dir(follow_symlinks=False):
+                subfolders.append(entry.name)
+            elif entry.name.lower().endswith(ARCHIVE):
+                growing = True
+                files.append(f"{entry.name}\0{_size(entry)}")
+            else:
+                files.append(entry.name)
+    return sorted(files), sorted(subfolders), growing
+
+
+def _size(entry: os.DirEntry) -> int:
+    try:
+        return entry.stat().st_size
+    except OSError:  # a link to nowhere
+        return 0
 
 
 def _files(folder: Path) -> Iterator[tuple[str, list[str]]]:

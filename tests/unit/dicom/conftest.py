@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-_spec = importlib.util.spec_from_file_location("phantom_series", Path(__file__).with_name("phantom_series.py"))
-phantom_series = importlib.util.module_from_spec(_spec)
-sys.modules["phantom_series"] = phantom_series
-_spec.loader.exec_module(phantom_series)
+for _name in ("phantom_series", "other_forms"):
+    _spec = importlib.util.spec_from_file_location(_name, Path(__file__).with_name(f"{_name}.py"))
+    sys.modules[_name] = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(sys.modules[_name])
 
 KEY = b"k" * 32
 MASKS = "{patient}_{time_point}.nii.gz"

@@ -23,6 +23,13 @@ def test_the_order_is_that_of_the_names_with_files_before_folders(tmp_path):
     assert count_files(tmp_path) == 5 and paths(tmp_path / "absent") == []
 
 
+def test_large_files_make_short_chunks(tmp_path):
+    for name, size in (("a", 5), ("b", 1), ("c", 1), ("d", 9)):
+        (tmp_path / name).write_bytes(bytes(size))
+    cut = [[file.path for file in chunk] for chunk in chunks(find_files(tmp_path), 3, most_bytes=5)]
+    assert cut == [["a"], ["b", "c", "d"]]
+
+
 def test_size_and_time_are_those_of_the_file_behind_a_link(tmp_path):
     (tmp_path / "out").write_text("four")
     os.utime(tmp_path / "out", ns=(1, 2))

@@ -97,8 +97,9 @@ def test_clipped_range_is_kept_and_flagged(tmp_path, ingest):
 def test_missing_offset_is_refused(tmp_path, ingest):
     write_series(tmp_path / "in", Scan(hu_offset=1000))
     done = ingest(tmp_path / "in")
-    assert done.scans.empty and done.codes("set_aside") == {"hu_out_of_range"}
-    assert "expected -1150 to -850" in done.status["detail"].iloc[-1]
+    assert done.scans.empty and done.codes("set_aside") == {"hu_offset_missing"}
+    detail = done.status["detail"].iloc[-1]
+    assert "expected -1150 to -850" in detail and "brain at 1032 HU" in detail
 
 
 def test_brain_at_the_wrong_level_is_refused(tmp_path, ingest):
@@ -158,7 +159,7 @@ def test_conversion_falls_back_on_the_next_best_series(tmp_path, ingest):
     write_series(tmp_path / "in", Scan(study_uid="1.2.3", kernel=""))
     done = ingest(tmp_path / "in")
     assert len(done.scans) == 1 and done.scans["flags"][0] == "not_chosen"
-    assert "hu_out_of_range" in done.codes("set_aside")
+    assert "hu_offset_missing" in done.codes("set_aside")
 
 
 def test_a_failing_scan_does_not_stop_the_others(tmp_path, ingest):

@@ -81,7 +81,7 @@ def test_a_huge_value_is_stopped_by_the_memory_limit(tmp_path):
         stream.write(raw[:132] + raw[132:1000][: raw[132:1000].find(b"\x08\x00")] + element)
         stream.truncate(3 << 30)
     with HeaderPool(Limits(header_memory_mb=512, header_seconds=20)) as pool:
-        answers = pool.read([str(good[0]), str(bomb), str(good[1])])
+        answers = [one for (one,) in pool.read([str(good[0]), str(bomb), str(good[1])])]
     assert answers[0]["modality"] == answers[2]["modality"] == "CT"
     assert answers[1].get("error") in ("unreadable_file", "not_dicom") or "modality" in answers[1]
 
@@ -92,7 +92,7 @@ def test_a_file_over_the_time_limit_is_set_aside_and_the_next_one_is_read(tmp_pa
     os.mkfifo(pipe)  # opening it blocks for ever; the index never opens pipes, so the pool is asked directly
     start = time.monotonic()
     with HeaderPool(Limits(header_seconds=1)) as pool:
-        answers = pool.read([str(good[0]), str(pipe), str(good[1])])
+        answers = [one for (one,) in pool.read([str(good[0]), str(pipe), str(good[1])])]
     assert time.monotonic() - start < 15
     assert answers[1]["error"] == "unreadable_file" and "over 1 s" in answers[1]["detail"]
     assert answers[0]["modality"] == answers[2]["modality"] == "CT"

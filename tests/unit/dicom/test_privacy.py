@@ -5,9 +5,11 @@ import json
 
 import pytest
 from phantom_series import Scan, write_series
+from pydicom import dcmread
+from tests.planted import BORN, NAME, RECORD, SCANNED, found_below, found_in, plant_everywhere
 
 from ichor.dicom.vocabulary import is_bone_kernel, known_kernel, known_manufacturer
-from ichor.dicom.write import write_sidecar
+from ichor.dicom.write import SIDECAR_KEYS, write_sidecar
 
 PLANTED = ["Quastenflosser", "4711-0815", "19501231", "Haifischgasse", "1.2.826.99.4711"]
 TEXT_TAGS = [
@@ -73,3 +75,20 @@ def test_a_sidecar_takes_allowed_keys_only(tmp_path):
         write_sidecar({"Modality": "CT", "PatientName": "x"}, tmp_path / "a.json")
     write_sidecar({"Modality": "CT"}, tmp_path / "a.json")
     assert json.loads((tmp_path / "a.json").read_text()) == {"Modality": "CT"}
+
+
+def test_a_planted_text_in_every_attribute_that_holds_text_is_in_no_output(tmp_path, ingest, capfd):
+    folder = tmp_path / f"{NAME} {BORN}"
+    for path in write_series(folder / RECORD, Scan(patient_id=f"{NAME} {RECORD}", when=f"{SCANNED}120000")):
+        ds = dcmread(path)
+        made = plant_everywhere(ds, {"SeriesDescription", "ProtocolName", "BodyPartExamined"})
+        ds.save_as(path, enforce_file_format=True)
+    assert made > 1500 and NAME in str(ds[0x0009, 0x1001].value) and NAME in str(ds.PatientComments)
+    (folder / f"{NAME}.dcm").write_text(NAME)
+    done = ingest(folder)
+    assert len(done.scans) == 1 and "not_dicom" in done.codes("set_aside")
+    assert found_below(done.out) == {}
+    texts = [done.public.to_csv(), done.scans.to_csv(), done.status.to_csv(), *capfd.readouterr()]
+    assert found_in("".join(texts).encode()) == set()
+    for sidecar in done.out.rglob("*.json"):
+        assert set(json.loads(sidecar.read_text())) <= set(SIDECAR_KEYS)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ichor.dicom.stack import SAME_POSITION_MM, UNEVEN_RATIO, Stack, median, normals, orthonormal, read_stack
+from ichor.dicom.syntaxes import LOSSLESS
 from ichor.dicom.vocabulary import is_bone_kernel
 from ichor.reasons import Reason
 
@@ -18,6 +19,13 @@ OBLIQUE_COSINE = float(np.cos(np.radians(40)))  # gantries tilt by up to 30 degr
 GEOMETRY = ["rows", "columns", "spacing_row_mm", "spacing_column_mm", "x_mm", "y_mm", "z_mm", "row_x", "column_x"]
 MERGE_MINUTES = 30.0
 NO_VOLUME = {str(reason) for reason in (Reason.NOT_CT, Reason.LOCALIZER, Reason.NOT_ORIGINAL_AXIAL, Reason.MULTI_FRAME)}
+
+
+def _is_ct(index: pd.DataFrame) -> pd.Series:
+    """Whether a file is an image of a CT scanner; without a SOP class (RSNA 2019 took it out), by its modality."""
+    of_class = index["modality"].isin(["CT", ""]) & index["sop_class"].isin(["ct", "enhanced_ct", "secondary_capture"])
+    unclassed = (index["modality"] == "CT") & (index["sop_class"] == "none") & index["rows"].notna()
+    return of_class | unclassed
 
 
 def file_reasons(index: pd.DataFrame) -> pd.Series:
@@ -31,18 +39,16 @@ def file_reasons(index: pd.DataFrame) -> pd.Series:
         axial[has_geometry] = np.abs(normals(good)[:, 2]) >= OBLIQUE_COSINE
         straight[has_geometry] = orthonormal(good)
     rules = [
-        (
-            ~(index["modality"].isin(["CT", ""]) & index["sop_class"].isin(["ct", "enhanced_ct", "secondary_capture"])),
-            Reason.NOT_CT,
-        ),
+        (~_is_ct(index), Reason.NOT_CT),
         (index["image_type"].str.contains("LOCALIZER|SCOUT|TOPO|SURVIEW"), Reason.LOCALIZER),
         (index["frames"] > 1, Reason.MULTI_FRAME),
         ((index["sop_class"] == "secondary_capture") | (index["samples"] > 1), Reason.NOT_ORIGINAL_AXIAL),
         (index["image_type"].str.contains("MPR|REFORMAT|PROJECTION|MIP|3D"), Reason.NOT_ORIGINAL_AXIAL),
+        (index["lossy"], Reason.LOSSY_COMPRESSION),
         (first == "DERIVED", Reason.DERIVED_IMAGE),
         (~has_geometry | ~axial | ~straight, Reason.NOT_ORIGINAL_AXIAL),
         (index["other_body_part"], Reason.NOT_A_HEAD),
-        (index["lossy"], Reason.LOSSY_COMPRESSION),
+        (~index["transfer_syntax"].isin(LOSSLESS), Reason.UNKNOWN_SYNTAX),
         (index["contrast"], Reason.CONTRAST_ENHANCED),
         (index["kernel"].map(is_bone_kernel) | index["description_is_bone"], Reason.BONE_KERNEL),
     ]
@@ -85,18 +91,20 @@ def find_candidates(index: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFram
     volume = ~index["reason"].isin(NO_VOLUME)  # the others are listed by series, whatever their pixels
     index = index.assign(**{f"key_{name}": values.where(volume, "") for name, values in keys.items()})
     by = ["patient", "study", "reason", "kernel", "contrast", *(f"key_{name}" for name in keys)]
+    whole = index.groupby(["patient", "study", "series"])["sop"].nunique().to_dict()
     for labels, group in index.groupby(by, sort=True):
         parts = [part for _, part in group.groupby("series", sort=True)]
         if not labels[2]:
             parts = merge([piece for part in parts for piece in split(part)])
-        whole = group.drop_duplicates("sop")["series"].value_counts()
         for part in parts:
             yield _name(part, whole), labels[2], part.drop(columns=[name for name in part if name.startswith("key_")])
 
 
-def _name(part: pd.DataFrame, whole: pd.Series) -> str:
+def _name(part: pd.DataFrame, whole: dict[tuple[str, str, str], int]) -> str:
+    """Name a candidate by its series if it is all of one, and by its images otherwise: no two have the same name."""
     series = sorted(part["series"].unique())
-    if len(series) == 1 and len(part) == whole[series[0]]:
+    first = part.iloc[0]
+    if len(series) == 1 and part["sop"].nunique() == whole[first["patient"], first["study"], series[0]]:
         return series[0]
     return hashlib.sha256("/".join([*series, *sorted(part["sop"])]).encode()).hexdigest()[:12]
 

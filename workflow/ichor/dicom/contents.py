@@ -11,6 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from ichor.dicom.sources import member_digests
+from ichor.dicom.zip_archives import join_source, split_source
 from ichor.jobs.hashes import file_sha256
 from ichor.private_tables import private_folder, read_private, write_private
 
@@ -25,24 +27,35 @@ def file_contents(paths: Iterable[str], cache: Path) -> dict[str, str]:
     Parameters
     ----------
     paths : iterable of str
-        Files.
+        Files, or members of archives as ``archive//member``.
     cache : Path
         Private table of what was read before; written anew for exactly these files. Files of which inode, size and
         times are as they were are not read.
     """
-    names = sorted(set(paths))
+    names: dict[str, list[str]] = {}
+    for source in sorted(set(paths)):
+        path, member = split_source(source)
+        names.setdefault(path, []).append(member)
     before = _known(cache)
 
-    def ask(path: str) -> tuple[str, str, str]:
+    def ask(item: tuple[str, list[str]]) -> list[tuple[str, str, str]]:
+        path, members = item
+        sources = {member: join_source(path, member) if member else path for member in members}
         try:
             stamp = _stamp(path)
-            kept_stamp, kept_sha256 = before.get(path, ("", ""))
-            return path, stamp, kept_sha256 if kept_stamp == stamp else file_sha256(path)
+            known = {member: before.get(source, ("", "")) for member, source in sources.items()}
+            digests = {member: sha256 for member, (kept, sha256) in known.items() if kept == stamp}
+            fresh = [member for member in members if member not in digests]
+            if fresh == [""]:
+                digests[""] = file_sha256(path)
+            elif fresh:
+                digests |= member_digests(path, fresh)
+            return [(source, stamp, digests[member]) for member, source in sources.items()]
         except OSError:
-            return path, "", ""
+            return [(source, "", "") for source in sources.values()]
 
     with ThreadPoolExecutor(READERS) as pool:
-        rows = list(pool.map(ask, names))
+        rows = [row for rows in pool.map(ask, names.items()) for row in rows]
     private_folder(cache.parent)
     write_private(pd.DataFrame(rows, columns=COLUMNS), cache)
     return {path: sha256 for path, _, sha256 in rows}

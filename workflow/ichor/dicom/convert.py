@@ -1,5 +1,6 @@
 """Convert one shard of a center's selection to NIfTI, check every scan, and say what became of it."""
 
+import base64
 import json
 import tempfile
 from dataclasses import asdict, dataclass, field
@@ -11,21 +12,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ichor.dicom.checks import CheckRules, check_volume
+from ichor.dicom.checks import Checked, CheckRules, check_volume
 from ichor.dicom.contents import file_contents, selection_contents
 from ichor.dicom.dcm2niix import dcm2niix_version
 from ichor.dicom.index import FLAG_COLUMNS, NUMBER_COLUMNS
 from ichor.dicom.kept_files import KeptFiles
 from ichor.dicom.limits import Limits
+from ichor.dicom.nifti_volume import read_nifti
 from ichor.dicom.references import MismatchError, parse_labels, read_mask
-from ichor.dicom.volumes import RefusedError, Volume, read_dicom, read_nifti, thickness_mm
+from ichor.dicom.volumes import RefusedError, Volume, read_dicom, thickness_mm
 from ichor.dicom.write import image_path, write_nifti, write_sidecar
 from ichor.disk_space import DiskFullError, require, told
-from ichor.imaging.brain import HeadMeasures
+from ichor.imaging.fingerprint import fingerprint, to_text
 from ichor.imaging.geometry import extent_mm, spacing_mm
 from ichor.imaging.voxels import voxel_sha256
 from ichor.jobs.hashes import value_sha256
-from ichor.private_tables import private_folder, read_private
+from ichor.private_tables import private_folder, read_private, write_private
 from ichor.progress import track
 from ichor.reasons import Reason
 from ichor.reruns import code_digest
@@ -33,6 +35,7 @@ from ichor.tables import frame, status_row
 
 MASK_SUFFIX = "label-iphivh_dseg"
 CONTENTS = "contents.parquet"
+FINGERPRINT_COLUMNS = ["center", "patient", "time_point", "fingerprint"]
 BYTES_PER_VOXEL = 0.86
 """Compressed scan of full range and noise, the GE head CT of dcm_qa_ct; scans clipped at 100 HU take a quarter."""
 # what a scan is made from, beside its files: not where they lie, whose they are and what the record says
@@ -56,6 +59,7 @@ class _Shard:
     kept: KeptFiles | None
     scans: list[dict[str, Any]] = field(default_factory=list)
     status: list[dict[str, Any]] = field(default_factory=list)
+    fingerprints: list[dict[str, Any]] = field(default_factory=list)
 
     def tell(self, patient: str, stage: str, outcome: str, reason: Reason | None, detail: str) -> None:
         self.status.append(status_row(self.center, patient, stage, outcome, reason, detail, self.log))
@@ -71,6 +75,7 @@ def convert_shard(
     limits: Limits | None = None,
     work_dir: str | Path | None = None,
     log: str = "",
+    fingerprints: str | Path | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Convert, check and write the selected scans of one shard.
 
@@ -93,6 +98,8 @@ def convert_shard(
         files, mask, rules and code are as they were is not converted again. By default nothing is kept.
     log : str
         Name of the log file for the status table.
+    fingerprints : path, optional
+        Private table to write the scans' fingerprints to, for `ichor.cohort.alike.alike`.
 
     Returns
     -------
@@ -130,6 +137,8 @@ def convert_shard(
             _convert_time_point(shard, patient, time_point, rows)
     if kept:
         kept.finish()
+    if fingerprints is not None:
+        write_private(pd.DataFrame(shard.fingerprints, columns=FINGERPRINT_COLUMNS), fingerprints)
     return frame("scans", shard.scans), frame("status", shard.status)
 
 
@@ -192,40 +201,50 @@ def _code() -> list[str]:
     return [code_digest(__file__), dcm2niix_version(), *versions]
 
 
-CHECK_REASONS = {Reason.NOT_A_HEAD, Reason.HU_OUT_OF_RANGE, Reason.COVERAGE_TOO_SMALL, Reason.TOO_FEW_SLICES}
+CHECK_REASONS = {
+    Reason.NOT_A_HEAD, Reason.HU_OUT_OF_RANGE, Reason.COVERAGE_TOO_SMALL, Reason.TOO_FEW_SLICES,
+    Reason.HU_OFFSET_MISSING, Reason.WRAPPED_VALUES, Reason.SLICE_LEVELS_DIFFER, Reason.BURNED_IN_TEXT,
+    Reason.BONE_KERNEL, Reason.CONTRAST_ENHANCED,
+}  # fmt: skip
 
 
-def _read_and_check(shard: _Shard, files: pd.DataFrame) -> tuple[Volume, HeadMeasures]:
+def _read_and_check(shard: _Shard, files: pd.DataFrame) -> tuple[Volume, Checked]:
     try:
         with told(shard.work):
             if files["kind"].iloc[0] == "nifti":
-                volume = read_nifti(files.iloc[0], shard.limits)
+                volume = read_nifti(files.iloc[0], shard.rules, shard.limits)
             else:
-                volume = read_dicom(files, shard.limits, shard.work)
+                volume = read_dicom(files, shard.rules, shard.limits, shard.work)
     except DiskFullError:
         raise  # no fault of the scan: every other one would fail too
     except (OSError, ValueError, MemoryError, np.linalg.LinAlgError) as error:
         # one scan's files vanished, ran out of memory or have impossible geometry: the shard goes on
         raise RefusedError(Reason.CONVERSION_FAILED, type(error).__name__) from error
-    reason, detail, head = check_volume(volume.data, volume.affine, shard.rules)
-    if reason is not None:
-        raise RefusedError(reason, detail)
-    if head.clipped:
-        volume.flags[Reason.CLIPPED_RANGE] = f"{head.hu_min} to {head.hu_max} HU"
-    return volume, head
+    checked = check_volume(volume.data, volume.affine, shard.rules)
+    if checked.reason is not None:
+        raise RefusedError(checked.reason, checked.detail)
+    if checked.head.clipped:
+        volume.flags[Reason.CLIPPED_RANGE] = f"{checked.head.hu_min} to {checked.head.hu_max} HU"
+    return volume, checked
 
 
 def _make(shard: _Shard, files: pd.DataFrame, places: dict[str, Path]) -> dict[str, Any]:
     """Convert and check one series and write its files; return what there is to say of it, in plain JSON values."""
-    volume, head = _read_and_check(shard, files)
+    volume, checked = _read_and_check(shard, files)
     rank = int(files["rank"].iloc[0])
     if rank > 1:
         volume.flags[Reason.NOT_CHOSEN] = f"series of rank {rank} taken, the better ones were refused"
     write_nifti(volume.data, volume.affine, places["ct.nii.gz"])
     reference_sha256 = _write_mask(shard, files, volume, places["mask.nii.gz"])
-    write_sidecar(_sidecar(files, volume, head), places["ct.json"])
-    measured = _measured(volume, head) | dict(reference_sha256=reference_sha256)
-    return json.loads(json.dumps(dict(scan=measured, flags={str(key): text for key, text in volume.flags.items()})))
+    write_sidecar(_sidecar(files, volume, checked), places["ct.json"])
+    measured = _measured(volume, checked) | dict(reference_sha256=reference_sha256)
+    found = fingerprint(volume.data, spacing_mm(volume.affine))
+    made = dict(
+        scan=measured,
+        flags={str(key): text for key, text in volume.flags.items()},
+        fingerprint="" if found is None else to_text(found),
+    )
+    return json.loads(json.dumps(made))
 
 
 def _accept(
@@ -240,6 +259,8 @@ def _accept(
         flags=";".join(made["flags"]) or None,
     )  # fmt: skip
     shard.scans.append(row | made["scan"])
+    content = base64.b64decode(made["fingerprint"]) or None
+    shard.fingerprints.append(dict(zip(FINGERPRINT_COLUMNS, (shard.center, patient, time_point, content), strict=True)))
     shard.tell(patient, "convert", "accepted", None, f"{time_point}, series-{first['candidate']}")
     for reason, detail in made["flags"].items():
         stage = "check" if reason in (Reason.CLIPPED_RANGE, Reason.REFERENCE_MISMATCH) else "convert"
@@ -252,7 +273,7 @@ def _write_mask(shard: _Shard, files: pd.DataFrame, volume: Volume, path: Path) 
     if not source:
         return None
     try:
-        mask = read_mask(Path(source), shard.labels, volume.data, volume.affine)
+        mask = read_mask(Path(source), shard.labels, volume.data, volume.affine, shard.limits)
     except MismatchError as error:
         volume.flags[Reason.REFERENCE_MISMATCH] = str(error)
         return None
@@ -260,7 +281,7 @@ def _write_mask(shard: _Shard, files: pd.DataFrame, volume: Volume, path: Path) 
     return voxel_sha256(mask)
 
 
-def _sidecar(files: pd.DataFrame, volume: Volume, head: HeadMeasures) -> dict[str, Any]:
+def _sidecar(files: pd.DataFrame, volume: Volume, checked: Checked) -> dict[str, Any]:
     first = files.iloc[0]
     dicom = first["kind"] == "dicom"
     return volume.source | dict(
@@ -273,13 +294,21 @@ def _sidecar(files: pd.DataFrame, volume: Volume, head: HeadMeasures) -> dict[st
         GantryTilt_deg=round(volume.tilt_deg, 3) if dicom else None,
         Extent_mm=round(extent_mm(volume.data.shape, volume.affine), 3),
         Corrections={str(reason): detail for reason, detail in volume.flags.items()},
-        Head={name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(head).items()},
+        Head=_rounded(checked.head),
+        Signal=_rounded(checked.signal),
     )
 
 
-def _measured(volume: Volume, head: HeadMeasures) -> dict[str, Any]:
+def _rounded(measures: Any) -> dict[str, Any]:
+    return {
+        name: (None if np.isnan(value) else round(value, 3)) if isinstance(value, float) else value
+        for name, value in asdict(measures).items()
+    }
+
+
+def _measured(volume: Volume, checked: Checked) -> dict[str, Any]:
     """Columns of table ``scans`` that come from the volume."""
-    size, spacing = volume.data.shape, spacing_mm(volume.affine)
+    size, spacing, head = volume.data.shape, spacing_mm(volume.affine), checked.head
     return dict(
         columns=size[0], rows=size[1], slices=size[2],
         spacing_x_mm=round(float(spacing[0]), 6), spacing_y_mm=round(float(spacing[1]), 6),

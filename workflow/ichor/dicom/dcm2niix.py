@@ -1,13 +1,13 @@
 """Run dcm2niix on one staged series, under time and memory limits, and take the stack of slices it decoded.
 
-dcm2niix decodes every transfer syntax and sorts the slices. What it does to a tilted or uneven stack is not used:
-its ``_Tilt`` volume keeps the origin of the untilted one for one sign of the tilt (20 degrees over 145 mm: 55 mm off in
-space), and its ``_Eq`` volume is finer than the slices were. `ichor.dicom.regrid` does both from the header positions.
+dcm2niix reads the pixels and sorts the slices; compressed ones are decoded before (`ichor.dicom.sources`). What it does
+to a tilted or uneven stack is not used: its ``_Tilt`` volume keeps the origin of the untilted one for one sign of the
+tilt (20 degrees over 145 mm: 55 mm off in space), and its ``_Eq`` volume is finer than the slices were.
+`ichor.dicom.regrid` does both from the header positions.
 dcm2niix exits with 0 when it wrote nothing, so the files are what counts.
 """
 
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -26,8 +26,24 @@ from ichor.errors import StudyError
 CHANGED = {"Tilt", "Eq", "ROI"}  # words in the names of volumes whose slices are not those of the files
 
 
+# sets the limits of the child in a shell: a function between fork and exec would copy the parent's page tables first
+LIMITED = 'ulimit -v "$1" && ulimit -f "$2" && ulimit -c 0 && shift 2 && exec "$@"'
+
+
 class ConversionError(Exception):
-    """dcm2niix wrote nothing that can be used; the message says what happened, without text from the headers."""
+    """dcm2niix wrote nothing that can be used; the message says what happened, without text from the headers.
+
+    Parameters
+    ----------
+    message : str
+        In words.
+    other_shape : bool
+        It did write volumes, but none with one plane per position (a 4D one, for example).
+    """
+
+    def __init__(self, message: str, other_shape: bool = False) -> None:
+        super().__init__(message)
+        self.other_shape = other_shape
 
 
 @cache
@@ -71,25 +87,19 @@ def run_dcm2niix(staged: Path, out: Path, limits: Limits) -> list[Path]:
     DiskFullError
         If the disk is full.
     """
-    memory = limits.convert_memory_mb << 20
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (memory, memory))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
+    kilobytes = limits.convert_memory_mb << 10
+    limited = ["/bin/sh", "-c", LIMITED, "sh", str(kilobytes), str(2 * kilobytes)]  # files count in blocks of 512 bytes
     # -g i: no defaults file of the user; -b n: no sidecar, ours is written from an allow-list
     options = ["-g", "i", "-z", "n", "-b", "n", "-x", "n", "-i", "n", "-m", "y", "-d", "0", "-f", "volume"]
     environment = {"PATH": os.environ.get("PATH", ""), "HOME": str(out), "OMP_NUM_THREADS": "1"}
     try:
         done = subprocess.run(
-            [find_dcm2niix(), *options, "-o", str(out), str(staged)],
+            [*limited, find_dcm2niix(), *options, "-o", str(out), str(staged)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,  # not used, but a pipe's end is waited for; without one Python polls every 50 ms
             stderr=subprocess.STDOUT,
             timeout=limits.convert_seconds,
             env=environment,
-            preexec_fn=limit,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
@@ -101,14 +111,44 @@ def run_dcm2niix(staged: Path, out: Path, limits: Limits) -> list[Path]:
     return files
 
 
-def _scaled(image: nib.Nifti1Image) -> np.ndarray:
+def read_volume(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read an uncompressed NIfTI of dcm2niix, its axes flipped towards right, anterior, superior on the way.
+
+    Flipping, adding the offset and reading are one pass over the voxels: each costs as much as decoding the series.
+
+    Returns
+    -------
+    data : ndarray
+        HU, in memory of its own (the file is gone when it is used); whole numbers when scale and offset are.
+    affine : ndarray
+        Shape (4, 4).
+    """
+    image = nib.load(path)
     raw = np.asanyarray(image.dataobj.get_unscaled())
-    slope, intercept = image.dataobj.slope, image.dataobj.inter
-    if slope in (0, 1) and intercept == 0:
-        return raw
-    if np.issubdtype(raw.dtype, np.integer) and float(slope).is_integer() and float(intercept).is_integer():
-        return raw.astype(np.int32) * int(slope) + int(intercept)
-    return raw.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+    slope, intercept = float(image.dataobj.slope), float(image.dataobj.inter)
+    raw, affine = _flipped(raw, np.asarray(image.affine, float))
+    if slope not in (0, 1) or not intercept.is_integer() or not np.issubdtype(raw.dtype, np.integer):
+        scaled = raw * np.float32(slope) + np.float32(intercept)
+        whole = slope.is_integer() and intercept.is_integer() and np.issubdtype(raw.dtype, np.integer)
+        return (np.rint(scaled).astype(np.int32) if whole else scaled), affine
+    low, high = int(raw.min()) + int(intercept), int(raw.max()) + int(intercept)
+    fits = low >= np.iinfo(np.int16).min and high <= np.iinfo(np.int16).max
+    data = np.empty(raw.shape, np.int16 if fits else np.int32, order="F")
+    if raw.dtype == np.int16 and fits:
+        np.add(raw, np.int16(intercept), out=data)
+    else:
+        np.add(raw, np.int32(intercept), out=data, casting="unsafe")
+    return data, affine
+
+
+def _flipped(raw: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """View of a volume whose axes run with x, y and z where they ran against them; permuted axes stay permuted."""
+    orientation = nib.orientations.io_orientation(affine)
+    if np.isnan(orientation).any() or raw.ndim != 3:
+        return raw, affine
+    flips = np.stack([np.arange(3), orientation[:, 1]], axis=1)
+    view = raw[tuple(slice(None, None, int(sign)) for sign in orientation[:, 1])]
+    return view, affine @ nib.orientations.inv_ornt_aff(flips, raw.shape)
 
 
 def convert(sources: Sequence[str], slices: int, limits: Limits, work: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -143,11 +183,11 @@ def convert(sources: Sequence[str], slices: int, limits: Limits, work: Path) -> 
         out.mkdir()
         for number, source in enumerate(sources):
             (staged / f"{number:05d}.dcm").symlink_to(Path(source).absolute())
-        images = [
-            nib.load(path) for path in run_dcm2niix(staged, out, limits) if not CHANGED & set(path.stem.split("_"))
-        ]
-        fitting = [image for image in images if len(image.shape) == 3 and image.shape[2] == slices]
+        paths = [path for path in run_dcm2niix(staged, out, limits) if not CHANGED & set(path.stem.split("_"))]
+        shapes = [tuple(nib.load(path).shape) for path in paths]
+        fitting = [path for path, shape in zip(paths, shapes, strict=True) if len(shape) == 3 and shape[2] == slices]
         if len(fitting) != 1:
-            found = ", ".join("x".join(map(str, image.shape)) for image in images)
-            raise ConversionError(f"dcm2niix made {found or 'no plain volume'}; headers describe {slices} slices")
-        return _scaled(fitting[0]), np.asarray(fitting[0].affine, float)
+            found = ", ".join("x".join(map(str, shape)) for shape in shapes)
+            message = f"dcm2niix made {found or 'no plain volume'}; headers describe {slices} slices"
+            raise ConversionError(message, other_shape=True)
+        return read_volume(fitting[0])

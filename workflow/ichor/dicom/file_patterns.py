@@ -4,7 +4,8 @@ import re
 
 from ichor.errors import StudyError
 
-FIELDS = {"patient": r"(?P<patient>[^/]+?)", "time_point": r"(?P<time_point>[^/_.]+)"}
+FIELDS = {"patient": r"(?P<patient>[^/]+?)", "time_point": r"(?P<time_point>[^/_.]+)", "scan": r"(?P<scan>[^/]+?)"}
+"""``{scan}`` is what tells a patient's scans of one time point apart; the selection takes one of them."""
 
 
 def pattern_regex(pattern: str) -> re.Pattern[str]:
@@ -18,7 +19,7 @@ def pattern_regex(pattern: str) -> re.Pattern[str]:
     parts = re.split(r"\{(\w+)\}", pattern)
     if "patient" not in parts[1::2] or not set(parts[1::2]) <= set(FIELDS) or len(set(parts[1::2])) < len(parts[1::2]):
         raise StudyError(
-            f"pattern {pattern!r}: expected {{patient}} once, and {{time_point}} at most once, found "
+            f"pattern {pattern!r}: expected {{patient}} once, {{time_point}} and {{scan}} at most once, found "
             f"{', '.join('{' + name + '}' for name in parts[1::2]) or 'no field'}; write e.g. {{patient}}_ct.nii.gz"
         )
     return re.compile("".join(FIELDS[part] if number % 2 else re.escape(part) for number, part in enumerate(parts)))

@@ -1,6 +1,7 @@
 """What was read from headers, kept between runs, so that a new patient does not re-read a center's whole archive.
 
-An entry is known by path, size and time of change of its file. The cache is a folder of Parquet parts that only its
+An entry is known by path, size and time of change of its file; a file with several images in it has several, which
+stand in one part. The cache is a folder of Parquet parts that only its
 owner can open; each run writes all parts anew in the order of its walk, so files that left are gone with the old parts.
 A run that was interrupted leaves its parts beside the old ones, and the next run finds entries in both. A part that is
 damaged, or that other reading code or limits made, counts as absent.
@@ -96,15 +97,16 @@ class HeaderCache:
         Returns
         -------
         DataFrame
-            The columns of the schema; its index tells which rows of `files` are known.
+            The columns of the schema; its index tells which rows of `files` are known. A file has as many rows as it
+            had when they were put.
         """
         wanted = _hashes(files)
-        places = np.searchsorted(self._sorted, wanted)
-        rows = np.flatnonzero(places < len(self._sorted))
-        rows = rows[self._sorted[places[rows]] == wanted[rows]]
-        at = self._order[places[rows]]
+        starts = np.searchsorted(self._sorted, wanted)
+        counts = np.searchsorted(self._sorted, wanted, side="right") - starts
+        rows = np.repeat(np.arange(len(files)), counts)
+        at = self._order[np.repeat(starts - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())]
         numbers = np.searchsorted(self._starts, at, side="right") - 1
-        known = []
+        known, taken = [], np.zeros(len(files), bool)
         for number in np.unique(numbers):
             part = self._load(int(number))
             if part is None:
@@ -112,7 +114,9 @@ class HeaderCache:
             of_part = numbers == number
             entries = part.iloc[at[of_part] - self._starts[number]].set_index(files.index[rows[of_part]])
             same = (entries[list(IDENTITY)] == files.loc[entries.index]).all(axis=1)
-            known.append(entries.loc[same, self._columns])
+            fresh = same.to_numpy() & ~taken[rows[of_part]]  # an interrupted run left what an older one has too
+            taken[rows[of_part][fresh]] = True
+            known.append(entries.loc[fresh, self._columns])
         return pd.concat(known) if known else pd.DataFrame(columns=self._columns)
 
     def put(self, entries: pd.DataFrame) -> None:

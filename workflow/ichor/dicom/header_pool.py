@@ -14,8 +14,9 @@ from typing import Any
 import ichor
 from ichor.dicom.limits import Limits
 
-BATCH = 16  # paths that wait in the child's pipe at a time: 16 of 4,096 bytes are what a pipe of 64 KB holds
+BATCH = 15  # paths that wait in the child's pipe at a time: 15 of 4,096 bytes fit into a pipe of 64 KB
 START_SECONDS = 60.0  # importing pydicom on a busy machine
+Answer = dict[str, Any]
 
 
 class _Child:
@@ -35,30 +36,36 @@ class _Child:
             stderr=subprocess.DEVNULL,
             env=environment,
         )
-        self.buffer = b""
+        self.buffer, self.read = b"", 0
         if self.answer(START_SECONDS) is None:
             self.close()
             raise RuntimeError("the process that reads DICOM headers does not start; is pydicom installed here?")
 
-    def send(self, paths: Sequence[str]) -> None:
+    def send(self, requests: Sequence[tuple[str, int]]) -> None:
         try:
-            self.process.stdin.write("".join(json.dumps(path) + "\n" for path in paths).encode())
+            self.process.stdin.write(
+                "".join(json.dumps(request, ensure_ascii=False) + "\n" for request in requests).encode()
+            )
             self.process.stdin.flush()
         except BrokenPipeError:
             return  # the answer that does not come says so
 
-    def answer(self, seconds: float) -> dict[str, Any] | None:
-        """Return the next answer, or None when the process died or the time is over."""
-        deadline = time.monotonic() + seconds
-        while b"\n" not in self.buffer:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
-                return None
-            block = os.read(self.process.stdout.fileno(), 1 << 16)
-            if not block:
-                return None
-            self.buffer += block
-        line, self.buffer = self.buffer.split(b"\n", 1)
+    def answer(self, seconds: float) -> Any:
+        """Return the next line, or None when the process died or the time is over."""
+        end = self.buffer.find(b"\n", self.read)
+        if end < 0:
+            blocks, deadline = [self.buffer[self.read :]], time.monotonic() + seconds
+            while b"\n" not in blocks[-1]:
+                left = deadline - time.monotonic()
+                if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
+                    return None
+                block = os.read(self.process.stdout.fileno(), 1 << 16)
+                if not block:
+                    return None
+                blocks.append(block)
+            self.buffer, self.read = b"".join(blocks), 0
+            end = self.buffer.find(b"\n")
+        line, self.read = self.buffer[self.read : end], end + 1
         return json.loads(line)
 
     def close(self) -> None:
@@ -91,7 +98,7 @@ class HeaderPool:
             if child is not None:
                 child.close()
 
-    def read(self, paths: Sequence[str]) -> list[dict[str, Any]]:
+    def read(self, paths: Sequence[str]) -> list[list[Answer]]:
         """Read many headers.
 
         Parameters
@@ -101,9 +108,10 @@ class HeaderPool:
 
         Returns
         -------
-        list of dict
-            One answer per path, in order: see `ichor.dicom.header_reader.describe`. A file that took its reader down
-            has the answer ``{"error": "unreadable_file", ...}``.
+        list of list of dict
+            The answers for each path, in order: see `ichor.dicom.header_reader.describe_stream`; those of an archive
+            are its members' one after the other, each with its ``member``. What took its reader down has the answer
+            ``{"error": "unreadable_file", ...}``.
         """
         if not paths:
             return []
@@ -112,23 +120,55 @@ class HeaderPool:
         shares = [paths[start : start + size] for start in range(0, len(paths), size)]
         with ThreadPoolExecutor(len(shares)) as pool:
             parts = list(pool.map(lambda number: list(self._read_share(number, shares[number])), range(len(shares))))
-        return [answer for part in parts for answer in part]
+        return [answers for part in parts for answers in part]
 
-    def _read_share(self, number: int, paths: Sequence[str]) -> Iterator[dict[str, Any]]:
-        limits, todo = self._limits, list(paths)
-        while todo:
-            child = self._children[number] = self._children[number] or _Child(limits)
-            batch = todo[:BATCH]
-            child.send(batch)
-            done = 0
-            for _ in batch:
-                answer = child.answer(limits.header_seconds)
+    def _read_share(self, number: int, paths: Sequence[str]) -> Iterator[list[Answer]]:
+        done = 0
+        while done < len(paths):
+            batch = paths[done : done + BATCH]
+            child = self._child(number)
+            child.send([(path, 0) for path in batch])
+            for path in batch:
+                answers, whole = self._collect(number, child, path)
                 done += 1
-                if answer is None:
-                    detail = f"reader stopped: over {limits.header_seconds:g} s or {limits.header_memory_mb} MB"
-                    yield {"error": "unreadable_file", "detail": detail}
-                    child.close()
-                    self._children[number] = None
+                yield answers
+                if not whole:  # what is left of the batch was lost with the child
                     break
-                yield answer
-            todo = todo[done:]
+
+    def _child(self, number: int) -> _Child:
+        child = self._children[number] = self._children[number] or _Child(self._limits)
+        return child
+
+    def _collect(self, number: int, child: _Child, path: str) -> tuple[list[Answer], bool]:
+        """Take the answers for one path; also tell whether the child that was asked first is still there."""
+        line = child.answer(self._limits.header_seconds)
+        if line is None:
+            self._stop(number)
+            return [self._stopped()], False
+        if isinstance(line, list):
+            return line, True
+        names, answers, whole, at = line["members"], [], True, 0
+        while at < len(names):
+            line = child.answer(self._limits.header_seconds)
+            if line is None:  # one member takes its reader down, not the archive
+                self._stop(number)
+                line, whole = [self._stopped()], False
+                if at + 1 < len(names):
+                    child = self._child(number)
+                    child.send([(path, at + 1)])
+                    if not isinstance(child.answer(self._limits.header_seconds), dict):
+                        self._stop(number)
+                        answers += [self._stopped() | {"member": name} for name in names[at:]]
+                        break
+            answers += [answer | {"member": names[at]} for answer in line]
+            at += 1
+        return answers, whole
+
+    def _stop(self, number: int) -> None:
+        self._children[number].close()
+        self._children[number] = None
+
+    def _stopped(self) -> Answer:
+        limits = self._limits
+        detail = f"reader stopped: over {limits.header_seconds:g} s or {limits.header_memory_mb} MB"
+        return {"error": "unreadable_file", "detail": detail}

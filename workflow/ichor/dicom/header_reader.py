@@ -1,25 +1,33 @@
 """Read DICOM headers, in a process of its own: ``python -m ichor.dicom.header_reader MEMORY_MB``.
 
-Speaks lines of JSON: a path comes in, what the header says goes out, in the same order. Whatever a hostile file
-makes the parser do happens here, under a memory limit; the parent kills the process when a file takes too long.
-Answers carry the name of an exception but never its text, which may hold values of tags.
+Speaks lines of JSON: ``[path, first]`` comes in, what the headers say goes out, in the same order (see `lines`).
+Whatever a hostile file makes the parser do happens here, under a memory limit; the parent kills the process when a file
+takes too long. Answers carry the name of an exception but never its text, which may hold values of tags.
 """
 
+import io
 import json
-import math
 import re
 import sys
 import warnings
-from typing import Any
+import zipfile
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
-from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import (
     CTImageStorage,
     EnhancedCTImageStorage,
     LegacyConvertedEnhancedCTImageStorage,
+    MediaStorageDirectoryStorage,
     SecondaryCaptureImageStorage,
 )
+
+from ichor.dicom.dicomdir import read_references
+from ichor.dicom.multi_frame import read_frames
+from ichor.dicom.raw_header import Header, NotDicomError, Wanted, read_header
+from ichor.dicom.syntaxes import LOSSY
+from ichor.dicom.zip_archives import ArchiveError, begins_as_zip, list_members, open_member
 
 SOP_CLASSES = {
     CTImageStorage: "ct",
@@ -27,138 +35,170 @@ SOP_CLASSES = {
     LegacyConvertedEnhancedCTImageStorage: "enhanced_ct",
     SecondaryCaptureImageStorage: "secondary_capture",
 }
-TAGS = [
+WANTED = Wanted([
     "SpecificCharacterSet", "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID",
     "Modality", "ImageType", "Manufacturer", "SeriesDescription", "ProtocolName", "ConvolutionKernel",
     "ContrastBolusAgent",
     "SliceThickness", "GantryDetectorTilt", "AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "SeriesDate",
     "SeriesTime", "ContentDate", "ContentTime", "StudyDate", "StudyTime", "AcquisitionNumber", "InstanceNumber",
-    "SeriesNumber", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns",
-    "NumberOfFrames", "SamplesPerPixel", "BitsStored", "PixelRepresentation", "RescaleSlope", "RescaleIntercept",
-    "LossyImageCompression", "BodyPartExamined",
-]  # fmt: skip
-LONGEST_TEXT = 256  # no value representation that is read here may be longer
+    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns",
+    "NumberOfFrames", "SamplesPerPixel", "LossyImageCompression", "BodyPartExamined",
+    "RescaleSlope", "RescaleIntercept", "BurnedInAnnotation",
+])  # fmt: skip
 NOT_OPENED = "not read, "  # begins what is no fault of the file's content and may be gone at the next try
-LOSSY_SYNTAXES = {
-    "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91",
-    "1.2.840.10008.1.2.4.203",
-}  # fmt: skip
 CONTRAST_WORDS = re.compile(
     r"\b(cta|angio\w*|contrast|post[ -]?c|with c|kontrast|perfusion|venous|arterial|iv)\b|\bc\+|\+c\b", re.I
 )
 NO_CONTRAST_WORDS = re.compile(r"\b(non?[ -]?c(ontrast)?|without|w/?o|plain|nativ\w*|ncct|unenhanced)\b", re.I)
+BONE_WORDS = re.compile(r"bone|knochen|os\b|hueso", re.I)
+HEAD_WORDS = re.compile(r"head|brain|skull|cran|cereb|neuro|face|neck|kopf|unknown", re.I)
 NO_AGENT = {"", "NONE", "NO", "N", "NO CONTRAST", "WITHOUT", "NULL", "0", "UNKNOWN"}
+Answer = dict[str, Any]
 
 
-def _text(header: Any, name: str) -> str:
-    value = header.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str) and hasattr(value, "__iter__"):
-        value = "\\".join(str(part) for part in value)
-    text = str(value).strip(" \x00")[:LONGEST_TEXT]
-    return text.encode("utf-8", "replace").decode()  # half a surrogate pair is no text that a table can hold
-
-
-def _numbers(header: Any, name: str, count: int) -> list[float] | None:
-    value = header.get(name)
-    if value is None or isinstance(value, str):
-        return None
-    try:
-        parts = [float(part) for part in (value if count > 1 else [value])]
-    except (TypeError, ValueError):
-        return None
-    return parts if len(parts) == count and all(math.isfinite(part) for part in parts) else None
-
-
-def _number(header: Any, name: str) -> float | None:
-    parts = _numbers(header, name, 1)
-    return parts[0] if parts else None
-
-
-def _when(header: Any) -> str:
+def _when(header: Header) -> str:
     """Return the acquisition date-time as YYYYMMDDHHMMSS text, from the best tags present, or empty."""
-    both = re.sub(r"[^0-9].*$", "", _text(header, "AcquisitionDateTime"))
+    both = re.sub(r"[^0-9].*$", "", header.text("AcquisitionDateTime"))
     if len(both) >= 12:
         return both[:14].ljust(14, "0")
-    dates = [_text(header, f"{name}Date") for name in ("Acquisition", "Series", "Content", "Study")]
-    times = [_text(header, f"{name}Time") for name in ("Acquisition", "Series", "Content", "Study")]
-    date = next((re.sub(r"\D", "", text)[:8] for text in dates if len(re.sub(r"\D", "", text)) >= 8), "")
-    time = next((re.sub(r"\D", "", text)[:6] for text in times if len(text) >= 4), "")
-    return date + time.ljust(6, "0") if date and time else ""
+    date = next((found for name in DATES if len(found := _digits(header.text(name))) >= 8), "")
+    time = next((_digits(found) for name in TIMES if len(found := header.text(name)) >= 4), "")
+    return date[:8] + time[:6].ljust(6, "0") if date and time else ""
 
 
-def _has_contrast(header: Any) -> bool:
-    if _text(header, "ContrastBolusAgent").upper() not in NO_AGENT:
+DATES = ("AcquisitionDate", "SeriesDate", "ContentDate", "StudyDate")
+TIMES = ("AcquisitionTime", "SeriesTime", "ContentTime", "StudyTime")
+
+
+def _digits(text: str) -> str:
+    return text if text.isdecimal() else re.sub(r"\D", "", text)
+
+
+def _has_contrast(header: Header) -> bool:
+    if header.text("ContrastBolusAgent").upper() not in NO_AGENT:
         return True
-    words = f"{_text(header, 'SeriesDescription')} {_text(header, 'ProtocolName')}".replace("_", " ")
+    words = f"{header.text('SeriesDescription')} {header.text('ProtocolName')}".replace("_", " ")
     return bool(CONTRAST_WORDS.search(words)) and not NO_CONTRAST_WORDS.search(words)
 
 
 def _is_other_body_part(text: str) -> bool:
     """Tell whether a body part is named and it is none that a head CT may carry."""
-    return bool(text) and not re.search(r"head|brain|skull|cran|cereb|neuro|face|neck|kopf|unknown", text, re.I)
+    return bool(text) and not HEAD_WORDS.search(text)
 
 
-def describe(path: str) -> dict[str, Any]:
-    """Read one header.
+def _describe(header: Header) -> Answer:
+    sop_class = header.text("SOPClassUID")
+    return {
+        "patient_id": header.text("PatientID"),
+        "study_uid": header.text("StudyInstanceUID"),
+        "series_uid": header.text("SeriesInstanceUID"),
+        "sop_uid": header.text("SOPInstanceUID"),
+        "sop_class": SOP_CLASSES.get(sop_class, "other" if sop_class else "none"),
+        "modality": header.text("Modality"),
+        "image_type": header.text("ImageType").upper(),
+        "manufacturer": header.text("Manufacturer"),
+        "kernel": header.text("ConvolutionKernel"),
+        "contrast": _has_contrast(header),
+        "description_is_bone": bool(BONE_WORDS.search(header.text("SeriesDescription"))),
+        "other_body_part": _is_other_body_part(header.text("BodyPartExamined")),
+        "when": _when(header),
+        "acquisition": header.number("AcquisitionNumber"),
+        "instance": header.number("InstanceNumber"),
+        "thickness_mm": header.number("SliceThickness"),
+        "tilt_tag_deg": header.number("GantryDetectorTilt"),
+        "position": header.numbers("ImagePositionPatient", 3),
+        "orientation": header.numbers("ImageOrientationPatient", 6),
+        "spacing": header.numbers("PixelSpacing", 2),
+        "rows": header.number("Rows"),
+        "columns": header.number("Columns"),
+        "frames": header.number("NumberOfFrames") or 1,
+        "samples": header.number("SamplesPerPixel") or 1,
+        "transfer_syntax": header.syntax,
+        "lossy": header.syntax in LOSSY or header.text("LossyImageCompression") == "01",
+        "slope": header.number("RescaleSlope"),
+        "intercept": header.number("RescaleIntercept"),
+        "burned_in": header.text("BurnedInAnnotation").upper() == "YES",
+    }
+
+
+def describe_stream(stream: BinaryIO) -> list[Answer]:
+    """Read one DICOM file.
+
+    Parameters
+    ----------
+    stream : file
+        At its beginning; it can be sought in.
+
+    Returns
+    -------
+    list of dict
+        Values that the index needs, JSON-ready: one, or one for each frame of an enhanced CT object. A file that cannot
+        be used is ``{"error": code, "detail": words}`` with the value of a reason as its code.
+    """
+    try:
+        header = read_header(stream, WANTED)
+        if header.stored_class == MediaStorageDirectoryStorage:
+            return [{"error": "dicomdir", "refers_to": json.dumps(read_references(stream))}]
+        answer = _describe(header)
+        return read_frames(stream, answer) if answer["sop_class"] == "enhanced_ct" else [answer]
+    except (NotDicomError, InvalidDicomError):
+        return [{"error": "not_dicom", "detail": "no DICOM preamble"}]
+    except OSError as error:
+        return [{"error": "unreadable_file", "detail": f"{NOT_OPENED}{type(error).__name__}"}]
+    except Exception as error:  # any parser error means one thing here: the file cannot be read
+        return [{"error": "unreadable_file", "detail": type(error).__name__}]
+
+
+def lines(path: str, first: int = 0) -> Iterator[Any]:
+    """Yield what is sent about one file.
 
     Parameters
     ----------
     path : str
         A regular file.
+    first : int
+        Member of an archive to begin with: those before it were read by a process that did not come back.
 
-    Returns
-    -------
-    dict
-        Values that the index needs, JSON-ready; or ``{"error": code, "detail": exception name}`` with code
-        ``not_dicom`` or ``unreadable_file``.
+    Yields
+    ------
+    list or dict
+        A plain file: the list of `describe_stream`. An archive: ``{"members": names}``, then a list for each of them
+        from `first`.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            header = dcmread(path, stop_before_pixels=True, specific_tags=TAGS)
-            return _describe(header)
-    except InvalidDicomError:
-        return {"error": "not_dicom", "detail": "no DICOM preamble"}
+        with open(path, "rb") as stream:
+            if not begins_as_zip(stream):
+                yield describe_stream(stream)
+                return
+            try:
+                with zipfile.ZipFile(stream) as archive:
+                    yield from _archive_lines(archive, first)
+            except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
+                yield [{"error": "archive_refused", "detail": f"damaged: {type(error).__name__}"}]
+    except ArchiveError as error:
+        yield [{"error": error.code, "detail": str(error)}]
     except OSError as error:
-        return {"error": "unreadable_file", "detail": f"{NOT_OPENED}{type(error).__name__}"}
+        yield [{"error": "unreadable_file", "detail": f"{NOT_OPENED}{type(error).__name__}"}]
     except Exception as error:  # any parser error means one thing here: the file cannot be read
-        return {"error": "unreadable_file", "detail": type(error).__name__}
+        yield [{"error": "unreadable_file", "detail": type(error).__name__}]
 
 
-def _describe(header: Any) -> dict[str, Any]:
-    syntax = str(header.file_meta.get("TransferSyntaxUID", ""))
-    lossy = syntax in LOSSY_SYNTAXES or _text(header, "LossyImageCompression") == "01"
-    position = _numbers(header, "ImagePositionPatient", 3)
-    return {
-        "patient_id": _text(header, "PatientID"),
-        "study_uid": _text(header, "StudyInstanceUID"),
-        "series_uid": _text(header, "SeriesInstanceUID"),
-        "sop_uid": _text(header, "SOPInstanceUID"),
-        "sop_class": SOP_CLASSES.get(_text(header, "SOPClassUID"), "other" if _text(header, "SOPClassUID") else "none"),
-        "modality": _text(header, "Modality"),
-        "image_type": _text(header, "ImageType").upper(),
-        "manufacturer": _text(header, "Manufacturer"),
-        "kernel": _text(header, "ConvolutionKernel"),
-        "contrast": _has_contrast(header),
-        "description_is_bone": bool(re.search(r"bone|knochen|os\b|hueso", _text(header, "SeriesDescription"), re.I)),
-        "other_body_part": _is_other_body_part(_text(header, "BodyPartExamined")),
-        "when": _when(header),
-        "acquisition": _number(header, "AcquisitionNumber"),
-        "instance": _number(header, "InstanceNumber"),
-        "thickness_mm": _number(header, "SliceThickness"),
-        "tilt_tag_deg": _number(header, "GantryDetectorTilt"),
-        "position": position,
-        "orientation": _numbers(header, "ImageOrientationPatient", 6),
-        "spacing": _numbers(header, "PixelSpacing", 2),
-        "rows": _number(header, "Rows"),
-        "columns": _number(header, "Columns"),
-        "frames": _number(header, "NumberOfFrames") or 1,
-        "samples": _number(header, "SamplesPerPixel") or 1,
-        "transfer_syntax": syntax,
-        "lossy": lossy,
-    }
+def _archive_lines(archive: zipfile.ZipFile, first: int) -> Iterator[Any]:
+    members = list_members(archive)
+    yield {"members": [member.name for member in members]}
+    for member in members[first:]:
+        if member.code:
+            yield [{"error": member.code, "detail": member.detail}]
+            continue
+        try:
+            with open_member(archive, member) as stream:
+                yield (
+                    [{"error": "archive_refused", "detail": "an archive in an archive"}]
+                    if begins_as_zip(stream)
+                    else describe_stream(stream)
+                )
+        except Exception as error:  # zlib, bz2, lzma and zipfile raise many kinds; each means a damaged member
+            yield [{"error": "archive_refused", "detail": f"damaged: {type(error).__name__}"}]
 
 
 def limit_memory(megabytes: int) -> None:
@@ -174,11 +214,15 @@ def limit_memory(megabytes: int) -> None:
 def main() -> None:
     """Answer the paths on standard input until it ends."""
     limit_memory(int(sys.argv[1]))
-    sys.stdout.write('"ready"\n')
-    sys.stdout.flush()
-    for line in sys.stdin:
-        sys.stdout.write(json.dumps(describe(json.loads(line))) + "\n")
-        sys.stdout.flush()
+    warnings.simplefilter("ignore")
+    out = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", write_through=False)
+    out.write('"ready"\n')
+    out.flush()
+    encode = json.JSONEncoder().encode
+    for line in sys.stdin.buffer:
+        for answer in lines(*json.loads(line)):
+            out.write(encode(answer) + "\n")
+            out.flush()
 
 
 if __name__ == "__main__":

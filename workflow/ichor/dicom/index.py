@@ -8,21 +8,25 @@ The archive is worked through in chunks, so memory does not grow with it, and he
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from ichor.dicom import header_reader
 from ichor.dicom.archive import Found, chunks, count_files, file_subject, find_files
+from ichor.dicom.dicomdir import what_is_missing
 from ichor.dicom.header_cache import HeaderCache, identity
 from ichor.dicom.header_pool import HeaderPool
 from ichor.dicom.limits import Limits
 from ichor.dicom.vocabulary import known_kernel, known_manufacturer
+from ichor.dicom.zip_archives import BETWEEN, begins_as_zip, join_source
 from ichor.private_tables import write_private_parts
 from ichor.progress import track
 from ichor.pseudonyms import pseudonym
@@ -39,8 +43,9 @@ TEXT_COLUMNS = [
 NUMBER_COLUMNS = [
     "acquisition", "instance", "thickness_mm", "tilt_tag_deg", "rows", "columns", "frames", "samples", "spacing_row_mm",
     "spacing_column_mm", "x_mm", "y_mm", "z_mm", "row_x", "row_y", "row_z", "column_x", "column_y", "column_z",
+    "frame", "slope", "intercept",
 ]  # fmt: skip
-FLAG_COLUMNS = ["contrast", "description_is_bone", "other_body_part", "lossy"]
+FLAG_COLUMNS = ["contrast", "description_is_bone", "other_body_part", "lossy", "burned_in"]
 FILE_COLUMNS = ["bytes", "modified_ns"]  # which state of the file the row is about
 COLUMNS = [*TEXT_COLUMNS, *NUMBER_COLUMNS, *FLAG_COLUMNS, *FILE_COLUMNS]
 SCHEMA = pa.schema(
@@ -51,7 +56,7 @@ SCHEMA = pa.schema(
 )
 ANSWER_TEXTS = [
     "error", "detail", "patient_id", "study_uid", "series_uid", "sop_uid", "sop_class", "modality", "image_type",
-    "manufacturer", "kernel", "when", "transfer_syntax",
+    "manufacturer", "kernel", "when", "transfer_syntax", "member", "refers_to",
 ]  # fmt: skip
 ANSWER_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ANSWER_TEXTS]
@@ -107,10 +112,12 @@ def index_center(
     center : str
         Name of the center.
     folder : path
-        Any depth, any file names. A folder that does not exist counts as empty.
+        Any depth, any file names; zip archives are looked into. A folder that does not exist counts as empty.
     out : path
-        Where the private index is written: one row per DICOM file with path, size, time of change, ids, geometry
-        (mm, DICOM's LPS axes), kernel, time, see `COLUMNS`. Paths begin with `folder` as it is given.
+        Where the private index is written: one row per DICOM image (file, member of an archive, frame) with path,
+        size, time of change, ids, geometry (mm, DICOM's LPS axes), kernel, time, see `COLUMNS`. Paths begin with
+        `folder` as it is given; ``archive//member`` is a file in an archive, and ``frame`` is 1, 2, ... where one file
+        holds several images.
     key : bytes
         The study's key for pseudonyms.
     workers : int
@@ -141,7 +148,7 @@ def index_center(
             for files in walk:
                 answers = _answers(files, folder, limits, pool, kept)
                 failed = answers["error"] != ""
-                status.append(_set_aside(answers[failed], center, key))
+                status.append(_set_aside(_with_dicomdirs(answers[failed], answers, folder), center, key))
                 yield _rows(answers[~failed], center, folder, key)
 
         write_private_parts(parts(), SCHEMA, out)
@@ -165,41 +172,77 @@ def _answers(
     """Say of each file what its header says, or what is wrong: columns of `identity` and of `ANSWER_SCHEMA`."""
     files = identity(found)
     refused = {
-        row: {"error": "unreadable_file", "detail": why} for row, why in enumerate(_refusals(found, limits)) if why
+        row: {"error": "unreadable_file", "detail": why}
+        for row, why in enumerate(_refusals(found, folder, limits))
+        if why
     }
-    known = kept.get(files.drop(index=list(refused))) if kept else _answer_frame({})
+    known = kept.get(files.drop(index=list(refused))) if kept else _answer_frame([], [])
     todo = files.index.difference(known.index).difference(list(refused))
-    read = dict(zip(todo, pool.read([str(folder / files.at[row, "path"]) for row in todo]), strict=True))
-    answers = pd.concat([part for part in (known, _answer_frame(refused | read)) if len(part)]).sort_index()
-    answers = files.join(answers)
+    read = pool.read((_prefix(folder) + files.loc[todo, "path"]).tolist())
+    rows = [*refused, *(row for row, answers in zip(todo, read, strict=True) for _ in answers)]
+    fresh = _answer_frame([*refused.values(), *(answer for answers in read for answer in answers)], rows)
+    answers = files.join(pd.concat([part for part in (known, fresh) if len(part)]).sort_index(kind="stable"))
     if kept:
-        lasting = ~answers["detail"].str.startswith(header_reader.NOT_OPENED)
-        lasting[list(refused)] = False
+        lasting = ~answers["detail"].str.startswith(header_reader.NOT_OPENED) & ~answers.index.isin(list(refused))
         kept.put(answers[lasting])
-    return answers
+    return answers.reset_index(drop=True)
 
 
-def _refusals(found: Sequence[Found], limits: Limits) -> Iterator[str]:
+def _refusals(found: Sequence[Found], folder: Path, limits: Limits) -> Iterator[str]:
     for file in found:
         megabytes = file.bytes / 2**20
-        large = f"{megabytes:.0f} MB, limit {limits.file_mb} MB" if megabytes > limits.file_mb else ""
-        yield file.wrong or large
+        large = megabytes > limits.file_mb and not file.wrong and not _is_archive(folder / file.path)
+        yield file.wrong or (f"{megabytes:.0f} MB, limit {limits.file_mb} MB" if large else "")
 
 
-def _answer_frame(answers: dict[int, dict[str, Any]]) -> pd.DataFrame:
-    """Typed columns of answers of `ichor.dicom.header_reader`, by row."""
-    rows = []
-    for answer in answers.values():
-        row = dict(answer)
-        for name, parts in VECTORS.items():
-            row |= dict(zip(parts, row.pop(name, None) or [None] * len(parts), strict=True))
-        rows.append(row)
-    return _typed(pd.DataFrame(rows, columns=ANSWER_SCHEMA.names, index=list(answers)), ANSWER_SCHEMA)
+def _is_archive(path: Path) -> bool:
+    """Tell whether a large file is a zip archive, of which only headers are read."""
+    try:
+        with path.open("rb") as stream:
+            return begins_as_zip(stream)
+    except OSError:
+        return False
+
+
+def _answer_frame(answers: list[dict[str, Any]], rows: list[int]) -> pd.DataFrame:
+    """Typed columns of answers of `ichor.dicom.header_reader`; `rows` are the numbers of their files."""
+    columns = {name: [answer.get(name) for answer in answers] for name in ANSWER_SCHEMA.names}
+    for name, parts in VECTORS.items():
+        values = [answer.get(name) or [None] * len(parts) for answer in answers]
+        columns |= dict(zip(parts, map(list, zip(*values, strict=True)), strict=True)) if values else {}
+    return _typed(pd.DataFrame(columns, index=rows), ANSWER_SCHEMA)
+
+
+def _with_dicomdirs(failed: pd.DataFrame, answers: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Say of each DICOMDIR whether the files that it names are there; it may change while the DICOMDIR does not."""
+    found = failed[failed["error"] == Reason.DICOMDIR]
+    if found.empty:
+        return failed
+    failed = failed.copy()
+    for row in found.itertuples():
+        if row.member:
+            members = set(answers["member"][answers["path"] == row.path])
+            exists = members.__contains__
+        else:
+            exists = lambda path: (folder / path).is_file()  # noqa: E731
+        place = (row.member or row.path).rpartition("/")
+        whole, detail = what_is_missing(json.loads(row.refers_to), place[0] + place[1], exists)
+        failed.loc[row.Index, ["error", "detail"]] = [
+            str(Reason.DICOMDIR if whole else Reason.DICOMDIR_INCOMPLETE), detail,
+        ]  # fmt: skip
+    return failed
 
 
 def _set_aside(answers: pd.DataFrame, center: str, key: bytes) -> pd.DataFrame:
     rows = [
-        status_row(center, file_subject(key, center, row.path), "index", "set_aside", Reason(row.error), row.detail)
+        status_row(
+            center,
+            file_subject(key, center, join_source(row.path, row.member) if row.member else row.path),
+            "index",
+            "set_aside",
+            Reason(row.error),
+            row.detail,
+        )
         for row in answers.itertuples()
     ]
     return frame("status", rows)
@@ -209,9 +252,12 @@ def _rows(answers: pd.DataFrame, center: str, folder: Path, key: bytes) -> pd.Da
     """Rows of the index: sources, pseudonyms and public names instead of what the headers say."""
     # files without a patient id are one patient per study: never two people under one empty name
     people = answers["patient_id"].where(answers["patient_id"] != "", "study " + answers["study_uid"])
-    images = answers["sop_uid"].where(answers["sop_uid"] != "", center + "\x1f" + answers["path"])
+    places = _places(answers)
+    images = answers["sop_uid"].where(answers["sop_uid"] != "", center + "\x1f" + places)
+    frames = answers["frame"].map(lambda frame: "" if np.isnan(frame) else f"\x1fframe {frame:.0f}")
+    images = images + frames
     named = dict(
-        source=[str(folder / path) for path in answers["path"]],
+        source=_prefix(folder) + places,
         kind="dicom",
         time_point="",
         patient=_each(people, lambda name: pseudonym(key, center, name)),
@@ -224,6 +270,18 @@ def _rows(answers: pd.DataFrame, center: str, folder: Path, key: bytes) -> pd.Da
     return answers.assign(**named)[COLUMNS]
 
 
+def _prefix(folder: Path) -> str:
+    """What stands before the relative path in the path of a file."""
+    return str(folder / "x")[:-1]
+
+
+def _places(answers: pd.DataFrame) -> pd.Series:
+    """Where each image is, relative to the center's folder: a path, or a member of an archive."""
+    inside = answers["path"] + BETWEEN + answers["member"]
+    return answers["path"].where(answers["member"] == "", inside)
+
+
 def _each(texts: pd.Series, name: Callable[[str], str]) -> pd.Series:
     """Apply a function to texts of which many are the same."""
-    return texts.map({text: name(text) for text in texts.unique()})
+    names = {text: name(text) for text in set(texts)}  # not Series.map: it loses texts that hold a zero byte
+    return pd.Series([names[text] for text in texts], texts.index, dtype=object)

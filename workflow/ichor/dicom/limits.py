@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ichor.confined import Confinement
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -28,4 +30,14 @@ class Limits:
     file_mb: int = 1024
     convert_memory_mb: int = 4096
     convert_seconds: float = 300.0
-    voxels: int = 400_000_000
+    voxels: int = 200_000_000
+
+    @property
+    def header(self) -> Confinement:
+        """Limits of reading what a file says of itself."""
+        return Confinement(self.header_memory_mb, self.header_seconds, self.file_mb, answer_mb=1)
+
+    @property
+    def conversion(self) -> Confinement:
+        """Limits of reading all voxels of a file."""
+        return Confinement(self.convert_memory_mb, self.convert_seconds, self.file_mb, self.convert_memory_mb)

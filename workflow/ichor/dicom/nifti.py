@@ -2,14 +2,15 @@
 
 from pathlib import Path, PurePosixPath
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 
+from ichor.confined import UnreadableError, read
 from ichor.dicom.archive import Found, file_subject, find_files
 from ichor.dicom.file_patterns import pattern_regex
 from ichor.dicom.index import SCHEMA, index_frame
 from ichor.dicom.limits import Limits
+from ichor.dicom.nifti_reader import read_header
 from ichor.imaging.geometry import spacing_mm
 from ichor.private_tables import write_private_parts
 from ichor.pseudonyms import pseudonym
@@ -17,6 +18,7 @@ from ichor.reasons import Reason
 from ichor.tables import frame, status_row
 
 TIME_POINTS = ("baseline", "followup")
+LONGEST_MM = 2000.0  # a CT of a whole body
 
 
 def index_nifti_center(
@@ -58,7 +60,8 @@ def index_nifti_center(
         if not match:
             continue
         matched += 1
-        row = dict(match.groupdict(), source=str(folder / file.path), bytes=file.bytes, modified_ns=file.modified_ns)
+        named = {name: text for name, text in match.groupdict().items() if name != "scan"}
+        row = dict(named, source=str(folder / file.path), bytes=file.bytes, modified_ns=file.modified_ns)
         reason, detail = _read(file, row, limits)
         if reason:
             subject = file_subject(key, center, file.path)
@@ -81,17 +84,20 @@ def _read(file: Found, row: dict, limits: Limits) -> tuple[Reason | None, str]:
     if file.wrong:
         return Reason.UNREADABLE_FILE, file.wrong
     try:
-        image = nib.load(row["source"])
-        shape = tuple(int(size) for size in image.shape)
-        spacing = spacing_mm(image.affine)
-    except Exception as error:  # nibabel raises many kinds; each means the file cannot be read
-        return Reason.UNREADABLE_FILE, type(error).__name__
+        values, arrays = read(read_header, row["source"], limits.header)
+    except UnreadableError as error:
+        return Reason.UNREADABLE_FILE, str(error)
+    shape, affine = tuple(values["shape"]), arrays["affine"]
     if len([size for size in shape if size > 1]) < 3 or np.prod(shape[3:]) > 1:
         return Reason.TOO_FEW_SLICES, f"{len(shape)} axes, a volume has three"
     if np.prod(shape[:3], dtype=float) > limits.voxels:
         return Reason.UNREADABLE_FILE, f"{np.prod(shape[:3], dtype=float):.2g} voxels, limit {limits.voxels:.2g}"
-    if not np.isfinite(image.affine).all() or (spacing <= 0).any() or np.linalg.det(image.affine[:3, :3]) == 0:
+    if not np.isfinite(affine).all() or np.linalg.det(affine[:3, :3]) == 0:
         return Reason.WRONG_EXTENT, "affine without a volume"
+    spacing = spacing_mm(affine)
+    longest = float((spacing * shape[:3]).max())
+    if not longest <= LONGEST_MM:
+        return Reason.WRONG_EXTENT, f"{longest:.0f} mm long, at most {LONGEST_MM:.0f} mm"
     row |= dict(
         columns=shape[0], rows=shape[1], frames=shape[2], spacing_column_mm=spacing[0], spacing_row_mm=spacing[1]
     )

@@ -2,19 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 
+from ichor.confined import UnreadableError, read
 from ichor.dicom.archive import is_utf8
-from ichor.dicom.file_patterns import any_name
+from ichor.dicom.file_patterns import any_name, pattern_regex
+from ichor.dicom.limits import Limits
+from ichor.dicom.nifti_reader import read_voxels
 from ichor.errors import StudyError
 from ichor.imaging.geometry import resample_to_grid, same_grid, to_canonical, volume_ml
 from ichor.listing import file_digests
 
 LABELS = {"iph": 1, "ivh": 2, "edema": 3}
+BACKGROUND = "background"  # for values that are there but are none of our labels
 SAME_GRID_MM = 0.5
 VOLUME_TOLERANCE = 0.10
 CLOT_HU = (15.0, 120.0)  # median under the mask: blood lies at 50 to 90 HU, old or thin bleeds lower
@@ -26,7 +30,7 @@ class MismatchError(Exception):
 
 
 def parse_labels(text: str) -> dict[int, int]:
-    """Read ``1=iph;2=ivh;3=edema`` into a map from the center's values to ours (an empty text: ours).
+    """Read ``1=iph;2=ivh;3=edema;4=background`` into a map from the center's values to ours (an empty text: ours).
 
     Raises
     ------
@@ -38,12 +42,12 @@ def parse_labels(text: str) -> dict[int, int]:
     out: dict[int, int] = {}
     for part in text.split(";"):
         value, _, name = part.strip().partition("=")
-        if not value.strip().isdigit() or int(value) > 255 or name.strip() not in LABELS:
+        if not value.strip().isdigit() or int(value) > 255 or name.strip() not in (*LABELS, BACKGROUND):
             raise StudyError(
                 f"mask_labels {text!r}: found {part.strip()!r}, expected number=name with a number up to 255 "
-                f"and a name of {', '.join(LABELS)}"
+                f"and a name of {', '.join(LABELS)}, {BACKGROUND}"
             )
-        out[int(value)] = LABELS[name.strip()]
+        out[int(value)] = LABELS.get(name.strip(), 0)
     return out
 
 
@@ -73,19 +77,43 @@ class ReferenceMasks:
     pattern: str
     digests: Mapping[str, str]
 
-    def find(self, patient_id: str, time_point: str) -> tuple[str, str]:
+    def find(self, patient_id: str, time_point: str, scan_file: str = "") -> tuple[str, str]:
         """Path and SHA-256 of a patient's mask, empty when there is none.
 
-        The patient id comes from a foreign header; only files that were found below the folder are ever taken.
+        The patient id comes from a foreign header; only files that were found below the folder are ever taken. When
+        masks are named by ``{scan}`` too, the one is taken of which this part stands in the name of the scan's file;
+        without `scan_file`, all of the patient's, separated by semicolons.
         """
         if not patient_id or ("{time_point}" not in self.pattern and time_point != "baseline"):
             return "", ""
+        if "{scan}" in self.pattern:
+            name = PurePosixPath(scan_file).name
+            found = [path for path, scan in self._of(patient_id, time_point) if scan in name or not scan_file]
+            if len(found) != 1 and scan_file:
+                return "", ""
+            paths = [str(Path(self.folder, path)) for path in found]
+            return ";".join(paths), ";".join(self.digests[path] for path in found)
         name = self.pattern.replace("{patient}", patient_id).replace("{time_point}", time_point)
         path = str(PurePosixPath(name))
         return (str(Path(self.folder, path)), self.digests[path]) if path in self.digests else ("", "")
 
+    def _of(self, patient_id: str, time_point: str) -> list[tuple[str, str]]:
+        """Path and ``{scan}`` of a patient's masks."""
+        return self._by_patient.get((patient_id, time_point), [])
 
-def read_mask(path: Path, labels: dict[int, int], data: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    @cached_property
+    def _by_patient(self) -> dict[tuple[str, str], list[tuple[str, str]]]:
+        wanted, found = pattern_regex(self.pattern), {}
+        for path in self.digests:
+            if match := wanted.fullmatch(path):
+                named = {"time_point": "baseline"} | match.groupdict()
+                found.setdefault((named["patient"], named["time_point"]), []).append((path, named["scan"]))
+        return found
+
+
+def read_mask(
+    path: Path, labels: dict[int, int], data: np.ndarray, affine: np.ndarray, limits: Limits | None = None
+) -> np.ndarray:
     """Read a mask onto the grid of a scan.
 
     Parameters
@@ -98,6 +126,8 @@ def read_mask(path: Path, labels: dict[int, int], data: np.ndarray, affine: np.n
         The scan, HU, RAS+.
     affine : ndarray
         Its affine.
+    limits : Limits, optional
+        What reading it may cost.
 
     Returns
     -------
@@ -109,13 +139,7 @@ def read_mask(path: Path, labels: dict[int, int], data: np.ndarray, affine: np.n
     MismatchError
         If it cannot be read, has labels that are not mapped, or lies elsewhere than the scan.
     """
-    try:
-        image = nib.load(path)
-        values, mask_affine = to_canonical(np.asanyarray(image.dataobj).squeeze(), image.affine)
-    except Exception as error:  # nibabel raises many kinds; each means the mask cannot be used
-        raise MismatchError(f"mask cannot be read: {type(error).__name__}") from error
-    if values.ndim != 3:
-        raise MismatchError(f"mask has {values.ndim} axes")
+    values, mask_affine = _read_mask(path, limits or Limits())
     mask = _relabel(values, labels)
     if same_grid(mask.shape, mask_affine, data.shape, affine, SAME_GRID_MM):
         _check_contents(mask, data)
@@ -124,6 +148,21 @@ def read_mask(path: Path, labels: dict[int, int], data: np.ndarray, affine: np.n
     _check_moved(mask, mask_affine, moved, affine)
     _check_contents(moved, data)
     return moved
+
+
+def _read_mask(path: Path, limits: Limits) -> tuple[np.ndarray, np.ndarray]:
+    """Voxels and affine of a mask, RAS+."""
+    try:
+        header, arrays = read(read_voxels, path, limits.conversion, most_voxels=limits.voxels)
+        if not arrays:
+            raise MismatchError(f"mask has {header['voxels']:.2g} voxels, limit {limits.voxels:.2g}")
+        values, affine = arrays["data"].squeeze(), arrays["affine"]
+        if values.ndim != 3:
+            raise MismatchError(f"mask has {values.ndim} axes")
+        return to_canonical(values, affine)
+    except (UnreadableError, ValueError, np.linalg.LinAlgError) as error:  # an affine may hold anything
+        said = str(error) if isinstance(error, UnreadableError) else "affine without a volume"
+        raise MismatchError(f"mask cannot be read: {said}") from error
 
 
 def _relabel(values: np.ndarray, labels: dict[int, int]) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ichor.dicom.stack import Stack, median
+from ichor.dicom.vocabulary import is_bone_kernel
 from ichor.reasons import Reason
 
 
@@ -57,17 +58,44 @@ def _thickness(stack: Stack, rows: pd.DataFrame) -> float:
     return thickness if thickness > 0 else stack.step_mm
 
 
-def score(stack: Stack, rows: pd.DataFrame) -> float:
-    """Score of a usable series, 0 to 100: the higher, the better suited for volumes of a bleed.
+FULL_COVERAGE_MM = 150.0  # skull base to vertex with room to spare; a cranial cavity is about 130 mm high
+BEST_THICKNESS_MM = 5.0  # what most centers read hemorrhages on; noise is low, and 10 mm blurs them along the axis
+FULL_SLICES = 20
+PARTS = ("image_type", "kernel", "contrast", "coverage", "thickness", "slices", "regularity")
 
-    20 each for ``ORIGINAL/PRIMARY/AXIAL`` and for a kernel that is named (bone kernels are refused before);
-    30 for coverage (in full from 150 mm); 15 for thickness near 5 mm; 15 for even, undoubled, complete slices.
+
+def score_parts(stack: Stack | None, rows: pd.DataFrame) -> dict[str, float]:
+    """Parts of the score of a series, in points; their sum, 0 to 100, tells how well volumes of a bleed suit it.
+
+    Parameters
+    ----------
+    stack : Stack or None
+        Its geometry; None for what is no volume, which gets no points for it.
+    rows : DataFrame
+        Its files.
+
+    Returns
+    -------
+    dict of str to float
+        `PARTS`. ``image_type`` 20: original, primary, axial, a third each. ``kernel`` 20: a soft-tissue kernel that
+        is named; 10 if none is known, 0 for bone. ``contrast`` 10: no sign of contrast agent. ``coverage`` 20: in full
+        from 150 mm. ``thickness`` 15: at 5 mm; 0 at 0 and 10 mm. ``slices`` 5: in full from 20. ``regularity`` 10:
+        minus 4 for uneven steps, 3 for doubled positions, 3 for a shear. Weights are our choice.
     """
-    kinds = set(rows["image_type"].iloc[0].split("\\"))
-    points = 20.0 * len(kinds & {"ORIGINAL", "PRIMARY", "AXIAL"}) / 3
-    points += 20.0 if rows["kernel"].iloc[0] not in ("", "other") else 10.0
-    thickness = _thickness(stack, rows)
-    points += 30.0 * min(1.0, (stack.extent_mm + thickness) / 150)
-    points += 15.0 * max(0.0, 1 - abs(thickness - 5.0) / 5.0)
-    points += 15.0 - 5.0 * stack.uneven - 5.0 * bool(stack.duplicates) - 5.0 * stack.sheared
-    return round(points, 2)
+    first = rows.iloc[0]
+    kinds = {"AXIAL" if kind == "VOLUME" else kind for kind in first["image_type"].split("\\")}
+    bone = is_bone_kernel(first["kernel"]) or first["description_is_bone"]
+    parts = dict.fromkeys(PARTS, 0.0) | dict(
+        image_type=20.0 * len(kinds & {"ORIGINAL", "PRIMARY", "AXIAL"}) / 3,
+        kernel=0.0 if bone else 20.0 if first["kernel"] not in ("", "other") else 10.0,
+        contrast=0.0 if first["contrast"] else 10.0,
+    )
+    if stack is not None:
+        thickness = _thickness(stack, rows)
+        parts |= dict(
+            coverage=20.0 * min(1.0, (stack.extent_mm + thickness) / FULL_COVERAGE_MM),
+            thickness=15.0 * max(0.0, 1 - abs(thickness - BEST_THICKNESS_MM) / BEST_THICKNESS_MM),
+            slices=5.0 * min(1.0, stack.slices / FULL_SLICES),
+            regularity=10.0 - 4.0 * stack.uneven - 3.0 * bool(stack.duplicates) - 3.0 * stack.sheared,
+        )
+    return {name: round(float(points), 2) for name, points in parts.items()}

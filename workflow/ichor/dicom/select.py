@@ -15,13 +15,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ichor import tables
 from ichor.dicom.candidates import NO_VOLUME, find_candidates
 from ichor.dicom.index import empty_index
 from ichor.dicom.kept_files import KeptFiles
+from ichor.dicom.overrides import check_all_matched, mark
 from ichor.dicom.references import ReferenceMasks
-from ichor.dicom.score import SelectionRules, score, stack_reason
+from ichor.dicom.score import PARTS, SelectionRules, score_parts, stack_reason
 from ichor.dicom.stack import Stack, median, read_stack
 from ichor.dicom.time_points import choose_time_points
+from ichor.errors import StudyError
 from ichor.jobs.hashes import value_sha256
 from ichor.private_tables import private_folder, read_private, write_private
 from ichor.progress import track
@@ -29,11 +32,7 @@ from ichor.reasons import Reason
 from ichor.reruns import code_digest
 from ichor.tables import frame, status_row
 
-PUBLIC_COLUMNS = [
-    "center", "patient", "series", "time_point", "rank", "score", "outcome", "reason", "detail", "baseline_to_ct_h",
-    "files", "slices", "extent_mm", "step_mm", "thickness_mm", "spacing_mm", "kernel", "manufacturer", "contrast",
-    "tilt_deg", "uneven", "duplicates",
-]  # fmt: skip
+PUBLIC_COLUMNS = tables.columns("selection")
 PUBLIC_ORDER = ["patient", "baseline_to_ct_h", "series"]
 ROWS_AT_A_TIME = 100_000
 CLINICAL_TIMES = ["onset_to_ct_h", "onset_to_followup_ct_h", "onset_to_surgery_h"]
@@ -52,6 +51,7 @@ def select_center(
     center: str,
     rules: SelectionRules | None = None,
     masks: ReferenceMasks | None = None,
+    overrides: Sequence[dict[str, Any]] = (),
     work_dir: str | Path | None = None,
     rows_at_a_time: int = ROWS_AT_A_TIME,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -61,7 +61,7 @@ def select_center(
     ----------
     index : path
         Private index of the center.
-    records, center, rules, masks
+    records, center, rules, masks, overrides
         As in `select_series`.
     out : sequence of path
         Where the private selection of each shard is written.
@@ -75,20 +75,27 @@ def select_center(
     -------
     public, status : DataFrame
         As in `select_series`.
+
+    Raises
+    ------
+    StudyError
+        If an override names a patient or a series that is not there.
     """
     rules = rules or SelectionRules()
     kept = KeptFiles(private_folder(work_dir) / "shards") if work_dir else None
     found = []
     for shard, files in track(_shards(Path(index), len(out), rows_at_a_time), f"select {center}", len(out)):
-        mine = None if records is None else records[records["patient"].isin(files["patient"].unique())]
+        people = set(files["patient"])
+        mine = None if records is None else records[records["patient"].isin(people)]
         with tempfile.TemporaryDirectory(dir=work_dir, prefix="ichor-") as folder:
             places = {name: Path(folder, name) for name in ("selection", "public", "status")}
-            key = _key(files, mine, center, (shard, len(out)), rules, masks) if kept else ""
+            said = [line for line in overrides if line["patient"] in people]
+            key = _key(files, mine, center, (shard, len(out)), rules, masks, said) if kept else ""
             if not kept or kept.take(key, places) is None:
-                selection, *tables = select_series(
-                    files, mine, center=center, shards=len(out), rules=rules, masks=masks
+                selection, *told = select_series(
+                    files, mine, center=center, shards=len(out), rules=rules, masks=masks, overrides=said
                 )
-                for place, table in zip(places.values(), (selection[shard], *tables), strict=True):
+                for place, table in zip(places.values(), (selection[shard], *told), strict=True):
                     write_private(table, place)
                 if kept:
                     kept.put(key, places, {})
@@ -100,6 +107,7 @@ def select_center(
         pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
         for parts in zip(*found, strict=True)
     )
+    check_all_matched(overrides, public, center)
     by_subject = status.sort_values("subject", ignore_index=True, kind="stable")
     return public.sort_values(PUBLIC_ORDER, ignore_index=True), by_subject
 
@@ -124,13 +132,14 @@ def _key(
     shard: tuple[int, int],
     rules: SelectionRules,
     masks: ReferenceMasks | None,
+    overrides: Sequence[dict[str, Any]],
 ) -> str:
     """Digest of all that a shard's selection is made from."""
     rows = hashlib.sha256(pd.util.hash_pandas_object(files, index=False).to_numpy().tobytes()).hexdigest()
     people = sorted(files["patient_id"].unique())
     found = masks and [masks.find(person, time_point) for person in people for time_point in ("baseline", "followup")]
     known = _clinical(records)
-    return value_sha256([rows, list(files), known, center, shard, asdict(rules), found, _code()])
+    return value_sha256([rows, list(files), known, center, shard, asdict(rules), found, list(overrides), _code()])
 
 
 @cache
@@ -156,6 +165,7 @@ def select_series(
     shards: int = 1,
     rules: SelectionRules | None = None,
     masks: ReferenceMasks | None = None,
+    overrides: Sequence[dict[str, Any]] = (),
 ) -> tuple[dict[int, pd.DataFrame], pd.DataFrame, pd.DataFrame]:
     """Choose baseline and follow-up series of one center.
 
@@ -174,6 +184,8 @@ def select_series(
         Limits and windows.
     masks : ReferenceMasks, optional
         The center's reference masks.
+    overrides : sequence of dict
+        What `ichor.dicom.overrides.of_center` says of these patients.
 
     Returns
     -------
@@ -186,9 +198,15 @@ def select_series(
         One row per series with score, outcome, reason and what it was taken for, see `PUBLIC_COLUMNS`.
     status : DataFrame
         Table ``status``: series set aside.
+
+    Raises
+    ------
+    StudyError
+        If an override uses what is no volume.
     """
     rules = rules or SelectionRules()
-    table = _describe_candidates(index, rules)
+    table = mark(_describe_candidates(index, rules), overrides)
+    _check_volumes(table)
     clinical = _clinical(records)
     chosen = []
     for patient, rows in table.groupby("patient", sort=True):
@@ -214,12 +232,27 @@ def _describe(name: str, reason: str, files: pd.DataFrame, rules: SelectionRules
         when=_when(files), baseline_to_ct_h=np.nan, source_rows=files, uneven=False, duplicates=0,
         thickness_mm=median(files["thickness_mm"]), spacing_mm=first["spacing_row_mm"],
     )  # fmt: skip
-    if first["kind"] == "nifti" or reason in NO_VOLUME:
+    if first["kind"] == "nifti":
         return row
-    stack = read_stack(files)
+    stack = None if reason in NO_VOLUME else read_stack(files)
+    parts = score_parts(stack, files)
+    row |= {f"score_{name}": parts[name] for name in PARTS} | dict(score=round(sum(parts.values()), 2))
+    if stack is None:
+        return row
     refused, detail = ("", "") if reason else stack_reason(stack, files, rules)
-    row |= _geometry(stack) | dict(score=score(stack, files))
+    row |= _geometry(stack)
     return row | (dict(reason=refused, detail=detail) if refused else {})
+
+
+def _check_volumes(table: pd.DataFrame) -> None:
+    """Refuse overrides that use a localizer or anything else that holds no volume."""
+    wrong = table[(table["action"] == "use") & table["reason"].isin(NO_VOLUME)]
+    if len(wrong):
+        first = wrong.iloc[0]
+        raise StudyError(
+            f"sheet of overrides, patient {first['patient']}, series {first['series']}: found no volume "
+            f"({first['reason']}) to use; name another series of selection.tsv, or delete the row."
+        )
 
 
 def _geometry(stack: Stack) -> dict[str, Any]:
@@ -244,7 +277,8 @@ def _private(table: pd.DataFrame, shards: int, masks: ReferenceMasks | None) -> 
     taken = table[table["rank"] > 0]
     parts: dict[int, list[pd.DataFrame]] = {shard: [] for shard in range(shards)}
     for row in taken.itertuples():
-        mask, mask_sha256 = masks.find(row.source_rows["patient_id"].iloc[0], row.time_point) if masks else ("", "")
+        file = row.source_rows.iloc[0]
+        mask, mask_sha256 = masks.find(file["patient_id"], row.time_point, file["source"]) if masks else ("", "")
         extra = dict(
             mask=mask, mask_sha256=mask_sha256,
             time_point=row.time_point, candidate=row.series, rank=row.rank, score=row.score,

@@ -116,6 +116,22 @@ def read_stack(rows: pd.DataFrame) -> Stack:
     )
 
 
+def off_line_mm(rows: pd.DataFrame) -> float:
+    """Largest distance of a slice's corner from the line through the first and the last one, mm.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Slices in spatial order. A tilted gantry moves the corners along a line too.
+    """
+    position = rows[POSITION].to_numpy(float)
+    span = position[-1] - position[0]
+    length = float(np.linalg.norm(span))
+    if length <= SAME_POSITION_MM:
+        return 0.0
+    return float(np.linalg.norm(np.cross(position - position[0], span / length), axis=1).max())
+
+
 def _shear_deg(position: np.ndarray, normal: np.ndarray, column: np.ndarray) -> float:
     span = position[-1] - position[0]
     along = float(span @ normal)

@@ -30,21 +30,45 @@ def choose_time_points(rows: pd.DataFrame, clinical: dict[str, float], rules: Se
     """
     rows = rows.reset_index(drop=True).assign(onset_to_ct_h=np.nan)
     rows["when"] = pd.to_datetime(rows["when"])
-    rows.loc[rows["reason"] != "", "outcome"] = "set_aside"
+    _refuse(rows, rows.index[rows["action"] == "refuse"], Reason.REFUSED_BY_OVERRIDE)
+    rows.loc[(rows["reason"] != "") & (rows["action"] != "use"), "outcome"] = "set_aside"
+    forced = _force(rows)
     if (rows["given_time_point"] != "").any():
-        return _given(rows, clinical)
+        return _given(rows, clinical, forced)
     hours = _hours_from_first(rows)
-    _refuse_unknown_times(rows, hours)
-    baseline_h = _take_baseline(rows, hours, clinical, rules)
-    if np.isnan(baseline_h):
+    _refuse_unknown_times(rows, hours, clinical)
+    _refuse_after_surgery(rows, hours, clinical)
+    baseline_h = (
+        _forced_baseline(rows, hours, forced, rules) if "baseline" in forced else _take_baseline(rows, hours, rules)
+    )
+    if baseline_h is None:
         left = rows.index[rows["outcome"] == ""]
         _refuse(rows, left, Reason.OUT_OF_WINDOW, f"over {rules.first_visit_h:g} h after the first scan, no baseline")
         return rows
     rows["baseline_to_ct_h"] = (hours - baseline_h).round(4)
     onset = clinical.get("onset_to_ct_h", np.nan) + hours
     rows["onset_to_ct_h"] = onset.round(4)
-    _take_followup(rows, clinical, rules)
+    if "followup" in forced:
+        _refuse(rows, rows.index[rows["outcome"] == ""], Reason.NOT_CHOSEN, "followup: taken by override")
+    else:
+        _take_followup(rows, clinical, rules)
     return rows
+
+
+def _force(rows: pd.DataFrame) -> dict[str, int]:
+    """Take the series that the sheet of overrides names; return their row by time point."""
+    forced = {str(rows.at[row, "forced_time_point"]): row for row in rows.index[rows["action"] == "use"]}
+    for time_point, row in forced.items():
+        rows.loc[row, ["time_point", "outcome", "reason", "detail", "rank"]] = [time_point, "accepted", "", "", 1]
+    return forced
+
+
+def _forced_baseline(rows: pd.DataFrame, hours: pd.Series, forced: dict[str, int], rules: SelectionRules) -> float:
+    """Set aside what competes with a baseline that an override takes; return its hours after the first scan."""
+    baseline_h = float(hours[forced["baseline"]])
+    rivals = rows.index[(rows["outcome"] == "") & ~(hours > baseline_h + rules.session_h)]
+    _refuse(rows, rivals, Reason.NOT_CHOSEN, "baseline: taken by override")
+    return baseline_h
 
 
 def _hours_from_first(rows: pd.DataFrame) -> pd.Series:
@@ -64,14 +88,23 @@ def _refuse(rows: pd.DataFrame, which: pd.Index, reason: Reason, detail: str = "
     rows.loc[which, "detail"] = detail
 
 
-def _refuse_unknown_times(rows: pd.DataFrame, hours: pd.Series) -> None:
+def _refuse_unknown_times(rows: pd.DataFrame, hours: pd.Series, clinical: dict[str, float]) -> None:
     unknown = rows.index[(rows["outcome"] == "") & hours.isna()]
     _refuse(rows, unknown, Reason.TIME_UNKNOWN, "no acquisition time in the headers, more than one study")
+    if np.isnan(clinical.get("onset_to_ct_h", np.nan)) and not np.isnan(clinical.get("onset_to_surgery_h", np.nan)):
+        left = rows.index[rows["outcome"] == ""]
+        _refuse(rows, left, Reason.TIME_UNKNOWN, "record: surgery, but not how long before or after it the scan was")
+
+
+def _refuse_after_surgery(rows: pd.DataFrame, hours: pd.Series, clinical: dict[str, float]) -> None:
+    surgery_h = clinical.get("onset_to_surgery_h", np.nan) - clinical.get("onset_to_ct_h", np.nan)
+    after = rows.index[(rows["outcome"] == "") & (hours >= surgery_h)]
+    _refuse(rows, after, Reason.AFTER_SURGERY, f"surgery {surgery_h:.1f} h after the first scan")
 
 
 def _take(rows: pd.DataFrame, visit: pd.Index, time_point: str, alternatives: int) -> None:
-    """Rank the series of a visit by score; the first is taken, the next ones are what conversion may fall back on."""
-    best = rows.loc[visit].sort_values(["score", "series"], ascending=[False, True]).index
+    """Rank the series of a visit by score, then time; the first is taken, conversion may fall back on the next ones."""
+    best = rows.loc[visit].sort_values(["score", "when", "series"], ascending=[False, True, True]).index
     rows.loc[best[0], ["time_point", "outcome"]] = [time_point, "accepted"]
     others = best[1:]
     _refuse(rows, others, Reason.NOT_CHOSEN, f"{time_point}: score not above {rows.loc[best[0], 'score']:g}")
@@ -80,14 +113,11 @@ def _take(rows: pd.DataFrame, visit: pd.Index, time_point: str, alternatives: in
         rows.loc[row, "time_point"] = time_point
 
 
-def _take_baseline(rows: pd.DataFrame, hours: pd.Series, clinical: dict[str, float], rules: SelectionRules) -> float:
-    """Take the baseline; return its hours after the first scan, NaN if there is none."""
-    surgery_h = clinical.get("onset_to_surgery_h", np.nan) - clinical.get("onset_to_ct_h", np.nan)
-    after = rows.index[(rows["outcome"] == "") & (hours >= surgery_h)]
-    _refuse(rows, after, Reason.AFTER_SURGERY, f"surgery {surgery_h:.1f} h after the first scan")
+def _take_baseline(rows: pd.DataFrame, hours: pd.Series, rules: SelectionRules) -> float | None:
+    """Take the baseline; return its hours after the first scan, None if there is none."""
     able = rows.index[(rows["outcome"] == "") & (hours <= rules.first_visit_h)]
     if able.empty:
-        return np.nan
+        return None
     earliest = hours[able].min()
     visit = able[hours[able] <= earliest + rules.session_h]
     _take(rows, visit, "baseline", rules.alternatives)
@@ -129,12 +159,16 @@ def _times(clinical: dict[str, float]) -> str:
     return f"record: follow-up {second:g} h, baseline {first:g} h after onset"
 
 
-def _given(rows: pd.DataFrame, clinical: dict[str, float]) -> pd.DataFrame:
+def _given(rows: pd.DataFrame, clinical: dict[str, float], forced: dict[str, int]) -> pd.DataFrame:
     """Take time points that the file names give; the hours come from the record."""
     baseline_h = clinical.get("onset_to_ct_h", np.nan)
     followup_h = clinical.get("onset_to_followup_ct_h", np.nan)
     for time_point, gap, onset in (("baseline", 0.0, baseline_h), ("followup", followup_h - baseline_h, followup_h)):
         able = rows.index[(rows["outcome"] == "") & (rows["given_time_point"] == time_point)]
+        if time_point in forced:
+            rows.loc[forced[time_point], ["baseline_to_ct_h", "onset_to_ct_h"]] = [gap, onset]
+            _refuse(rows, able, Reason.NOT_CHOSEN, f"{time_point}: taken by override")
+            continue
         if able.empty:
             continue
         rows.loc[able, ["baseline_to_ct_h", "onset_to_ct_h"]] = [gap, onset]

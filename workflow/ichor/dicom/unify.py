@@ -22,6 +22,8 @@ SERIES_TAGS = (
     "SeriesInstanceUID",
     "AcquisitionNumber",
     "SeriesNumber",
+    "StudyDate",
+    "StudyTime",
     "AcquisitionDateTime",
     "AcquisitionTime",
     "ContentTime",

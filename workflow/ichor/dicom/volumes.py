@@ -1,25 +1,30 @@
-"""Read one selected scan, DICOM series or NIfTI file, into a canonical volume, with a record of what was corrected."""
+"""Read one selected DICOM series into a canonical volume, with a record of what was corrected."""
 
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from ichor.dicom.checks import PAD_HU, clip_padding
+from ichor.dicom.checks import PAD_HU, CheckRules, check_raw, clip_padding
 from ichor.dicom.dcm2niix import ConversionError, convert
 from ichor.dicom.limits import Limits
-from ichor.dicom.regrid import WrongExtentError, place, regrid
-from ichor.dicom.stack import POSITION, SAME_POSITION_MM, Stack, median, read_stack
+from ichor.dicom.regrid import Slices, WrongExtentError, place, regrid
+from ichor.dicom.sources import SourceError, plain_slices
+from ichor.dicom.stack import COLUMN, GAP_RATIO, POSITION, ROW, SAME_POSITION_MM, Stack, median, off_line_mm, read_stack
 from ichor.dicom.unify import UnifyError, unify
 from ichor.imaging.geometry import extent_mm, spacing_mm, to_canonical, voxel_volume_ml
 from ichor.reasons import Reason
 
 EXTENT_TOLERANCE_MM = 0.5
 VOXEL_TOLERANCE = 0.01
+NEEDED = [
+    "source", "sop", "series", "frame", "transfer_syntax", "instance", "thickness_mm", "rows", "columns",
+    "spacing_row_mm", "spacing_column_mm", "slope", "intercept", "burned_in", *POSITION, *ROW, *COLUMN,
+]  # fmt: skip
+DISPLACED_MM = 1.0  # positions in headers are rounded to hundredths of a millimetre
 
 
 class RefusedError(Exception):
@@ -63,13 +68,15 @@ class Volume:
     source: dict[str, Any] = field(default_factory=dict)
 
 
-def read_dicom(files: pd.DataFrame, limits: Limits, work: Path) -> Volume:
+def read_dicom(files: pd.DataFrame, rules: CheckRules, limits: Limits, work: Path) -> Volume:
     """Convert one DICOM series and check it against the positions in its headers.
 
     Parameters
     ----------
     files : DataFrame
         Rows of the private selection: the slices of one candidate.
+    rules : CheckRules
+        Limits of the slices as they were stored.
     limits : Limits
         Time and memory.
     work : Path
@@ -80,27 +87,72 @@ def read_dicom(files: pd.DataFrame, limits: Limits, work: Path) -> Volume:
     RefusedError
         With the code that says why the series cannot be used.
     """
+    files = files[NEEDED]  # of the selection's many columns: every step below takes time with each of them
     stack = read_stack(files)
     files = files.iloc[stack.order].reset_index(drop=True)
+    displaced = off_line_mm(files)
+    if displaced > DISPLACED_MM:
+        raise RefusedError(
+            Reason.SLICES_DISPLACED, f"a slice lies {displaced:.1f} mm beside the others, at most {DISPLACED_MM:g} mm"
+        )
+    if files["burned_in"].any():
+        raise RefusedError(Reason.BURNED_IN_TEXT, f"{int(files['burned_in'].sum())} slices say so in their headers")
+    _check_size(files, stack, limits)
     flags: dict[Reason, str] = {}
     try:
-        if stack.duplicates or files["series"].nunique() > 1:
-            with tempfile.TemporaryDirectory(dir=work, prefix="unify-") as joined:
-                files = _unify(files, stack, Path(joined), limits, flags)
-                stack = read_stack(files)
-                data, affine = convert(sorted(map(str, Path(joined).iterdir())), stack.slices, limits, work)
-        else:
-            data, affine = convert(files["source"].tolist(), stack.slices, limits, work)
+        with plain_slices(files, limits, work) as plain:
+            kept, data, affine = _decode(plain, stack, limits, work, flags)
+        if len(kept) < len(files):
+            stack = read_stack(kept)
+        files = kept
         slices = place(data, affine, files, stack)
     except UnifyError as error:
         raise RefusedError(
             Reason.DUPLICATE_SLICES if error.duplicates else Reason.CONVERSION_FAILED, str(error)
         ) from error
-    except ConversionError as error:
+    except (ConversionError, SourceError) as error:
         raise RefusedError(Reason.CONVERSION_FAILED, str(error)) from error
     except WrongExtentError as error:
         raise RefusedError(Reason.WRONG_EXTENT, str(error)) from error
-    return _assemble(slices, stack, files, flags)
+    _flag_headers(files, stack, flags)
+    return assemble(slices, stack, files, rules, flags)
+
+
+def _check_size(files: pd.DataFrame, stack: Stack, limits: Limits) -> None:
+    """Refuse a stack that would fill the memory, by its headers and before anything is decoded."""
+    slices = len(files)
+    if stack.uneven:  # it will be interpolated to slices that are about as close as its closest ones
+        slices = max(slices, stack.extent_mm / stack.steps_mm.min())
+    voxels = float(files["rows"].max() * files["columns"].max() * slices)
+    if not voxels <= limits.voxels:
+        raise RefusedError(Reason.UNREADABLE_FILE, f"{voxels:.2g} voxels, limit {limits.voxels:.2g}")
+
+
+def _decode(
+    files: pd.DataFrame, stack: Stack, limits: Limits, work: Path, flags: dict[Reason, str]
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Decode the slices, as one series if need be: rows that were used, voxels and the converter's affine."""
+    if not stack.duplicates and files["series"].nunique() == 1:
+        try:
+            return files, *convert(files["source"].tolist(), stack.slices, limits, work)
+        except ConversionError as error:
+            if not error.other_shape:
+                raise  # else it took the slices for several series or time points: tell it that they are one
+    with tempfile.TemporaryDirectory(dir=work, prefix="unify-") as joined:
+        files = _unify(files, stack, Path(joined), limits, flags)
+        slices = sorted(map(str, Path(joined).iterdir()))
+        return files, *convert(slices, len(slices), limits, work)
+
+
+def _flag_headers(files: pd.DataFrame, stack: Stack, flags: dict[Reason, str]) -> None:
+    """Note what the headers say that a reader of the volume should know."""
+    thickness = median(files["thickness_mm"])
+    if not stack.uneven and thickness > 0 and stack.step_mm > GAP_RATIO * thickness:
+        flags[Reason.GAPS_BETWEEN_SLICES] = f"slices of {thickness:.2f} mm every {stack.step_mm:.2f} mm"
+    pairs = files[["slope", "intercept"]].drop_duplicates()
+    if len(pairs) > 1:
+        ranges = [f"{name} {pairs[name].min():g} to {pairs[name].max():g}" for name in pairs]
+        flags[Reason.PER_SLICE_RESCALE] = f"{', '.join(ranges)}, each slice with its own"
 
 
 def _unify(files: pd.DataFrame, stack: Stack, out: Path, limits: Limits, flags: dict[Reason, str]) -> pd.DataFrame:
@@ -111,30 +163,60 @@ def _unify(files: pd.DataFrame, stack: Stack, out: Path, limits: Limits, flags: 
     return files.iloc[kept].reset_index(drop=True)
 
 
-def _assemble(slices: Any, stack: Stack, files: pd.DataFrame, flags: dict[Reason, str]) -> Volume:
-    clipped, below = clip_padding(slices.data)
+def clip_stored(data: np.ndarray, rules: CheckRules, flags: dict[Reason, str]) -> np.ndarray:
+    """Check voxels as they were stored, then return them as int16 with padding at -1024 HU.
+
+    Raises
+    ------
+    RefusedError
+        If there are values that cannot be, or text.
+    """
+    reason, detail = check_raw(data, rules)
+    if reason is not None:
+        raise RefusedError(reason, detail)
+    clipped, below = clip_padding(data)
     if below:
         flags[Reason.PADDING_CLIPPED] = f"{below} voxels below {PAD_HU} HU set to {PAD_HU} HU"
-    data, affine = regrid(type(slices)(clipped, slices.first_step, slices.second_step, slices.origins), stack)
-    _check_geometry(data, affine, stack, files)
+    return clipped
+
+
+def straighten(slices: Slices, stack: Stack, flags: dict[Reason, str]) -> tuple[np.ndarray, np.ndarray]:
+    """Make a volume of even, unsheared slices and note what was done to them."""
+    data, affine = regrid(slices, stack)
     if stack.sheared:
         flags[Reason.TILT_CORRECTED] = f"{stack.shear_deg:.1f} degrees, each slice shifted back in its plane"
     if stack.uneven:
         steps = f"steps of {stack.steps_mm.min():.2f} to {stack.steps_mm.max():.2f} mm"
         flags[Reason.RESAMPLED_UNEVEN] = f"{steps} interpolated linearly to {spacing_mm(affine)[2]:.2f} mm"
+    return data, affine
+
+
+def assemble(slices: Slices, stack: Stack, files: pd.DataFrame, rules: CheckRules, flags: dict[Reason, str]) -> Volume:
+    """From decoded slices in their places to a canonical volume that agrees with the headers.
+
+    Raises
+    ------
+    RefusedError
+        If it does not, or its values cannot be.
+    """
+    slices = replace(slices, data=clip_stored(slices.data, rules, flags))
+    data, affine = straighten(slices, stack, flags)
+    _check_geometry(data, affine, stack, files)
     data, affine = to_canonical(data, affine)
     source = dict(
         SourceSteps_mm=[round(float(step), 3) for step in stack.steps_mm],
         SourceImages=[
-            dict(Image=row.sop, Position_mm=[round(float(value), 3) for value in (row.x_mm, row.y_mm, row.z_mm)])
-            for row in files.itertuples()
+            dict(Image=image, Position_mm=[round(value, 3) for value in place_mm])
+            for image, place_mm in zip(files["sop"], files[POSITION].to_numpy(float).tolist(), strict=True)
         ],
     )  # fmt: skip
     return Volume(np.asfortranarray(data), affine, flags, stack.shear_deg, source)
 
 
 def _check_geometry(data: np.ndarray, affine: np.ndarray, stack: Stack, files: pd.DataFrame) -> None:
-    """Compare the volume with the headers: extent along the normal, voxel volume, place of every slice's corner."""
+    """Compare the volume with the headers: slices, extent along the normal, voxel volume, place of every corner."""
+    if not stack.uneven and data.shape[2] != stack.slices:
+        raise RefusedError(Reason.WRONG_EXTENT, f"{data.shape[2]} slices, DICOM positions say {stack.slices}")
     extent = extent_mm(data.shape, affine)
     if abs(extent - stack.extent_mm) > EXTENT_TOLERANCE_MM:
         raise RefusedError(Reason.WRONG_EXTENT, f"{extent:.1f} mm, DICOM positions say {stack.extent_mm:.1f} mm")
@@ -149,42 +231,6 @@ def _check_geometry(data: np.ndarray, affine: np.ndarray, stack: Stack, files: p
     index = (np.linalg.inv(affine) @ np.c_[corners, np.ones(len(corners))].T)[:3].T
     if (index < -0.6).any() or (index > np.array(data.shape) - 0.4).any():
         raise RefusedError(Reason.WRONG_EXTENT, "a slice's corner lies outside the volume")
-
-
-def read_nifti(row: pd.Series, limits: Limits) -> Volume:
-    """Read one NIfTI image into a canonical volume.
-
-    Raises
-    ------
-    RefusedError
-        If it cannot be read or is too large.
-    """
-    try:
-        image = nib.load(row["source"])
-        if np.prod(image.shape, dtype=float) > limits.voxels:
-            raise RefusedError(
-                Reason.UNREADABLE_FILE, f"{np.prod(image.shape, dtype=float):.2g} voxels, limit {limits.voxels:.2g}"
-            )
-        if image.dataobj.slope == 1 and image.dataobj.inter == 0:
-            values = np.asanyarray(image.dataobj.get_unscaled())
-        else:
-            values = np.asanyarray(image.dataobj, dtype=np.float32)
-        affine = np.asarray(image.affine, float)
-        values = values.reshape(values.shape[:3])
-    except RefusedError:
-        raise
-    except Exception as error:  # nibabel and zlib raise many kinds; each means the file cannot be read
-        raise RefusedError(Reason.UNREADABLE_FILE, type(error).__name__) from error
-    data, affine = to_canonical(values, affine)
-    flags: dict[Reason, str] = {}
-    clipped, below = clip_padding(data)
-    if below:
-        flags[Reason.PADDING_CLIPPED] = f"{below} voxels below {PAD_HU} HU set to {PAD_HU} HU"
-    if int(np.argmax(spacing_mm(affine))) != 2 and np.ptp(spacing_mm(affine)) > 0.5:
-        raise RefusedError(
-            Reason.NOT_ORIGINAL_AXIAL, f"slices lie along axis {int(np.argmax(spacing_mm(affine)))} of the RAS+ volume"
-        )
-    return Volume(np.asfortranarray(clipped), affine, flags)
 
 
 def thickness_mm(files: pd.DataFrame) -> float | None:

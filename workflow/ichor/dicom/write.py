@@ -13,7 +13,7 @@ from ichor.disk_space import whole_file
 HEADER_BYTES = 352  # NIfTI-1 header of 348 bytes and 4 bytes that say there is no extension
 SIDECAR_KEYS = (
     "Modality", "Source", "Converter", "Manufacturer", "ConvolutionKernel", "SliceThickness_mm", "GantryTilt_deg",
-    "SourceSteps_mm", "Extent_mm", "Corrections", "Head", "SourceImages",
+    "SourceSteps_mm", "Extent_mm", "Corrections", "Head", "Signal", "SourceImages",
 )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def write_nifti(data: np.ndarray, affine: np.ndarray, path: Path) -> None:
     compressor = zlib.compressobj(1, zlib.DEFLATED, 31)
     with whole_file(path) as part, part.open("wb") as stream:
         stream.write(compressor.compress(image.header.binaryblock + b"\0\0\0\0"))
-        stream.write(compressor.compress(np.asfortranarray(data).tobytes(order="F")))
+        stream.write(compressor.compress(np.ascontiguousarray(np.transpose(data))))  # Fortran order, without a copy
         stream.write(compressor.flush())
 
 
