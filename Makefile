@@ -7,7 +7,7 @@ SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
 SNAKEFILES := Snakefile workflow/Snakefile $(wildcard workflow/rules/*.smk)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test format lint unit workflow-tests end-to-end test-slurm bench bench-planning bench-throughput lock conda-environment clean
+.PHONY: help install demo test format lint unit workflow-tests end-to-end test-slurm bench bench-planning bench-throughput bench-refusals bench-hostile bench-networks lock conda-environment clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -45,7 +45,7 @@ end-to-end: install
 test-slurm: install  ## Cluster tests on a real Slurm that they start and stop (root on Debian; .ci/run installs it)
 	$(BIN)/python -m pytest tests/slurm
 
-bench: bench-planning bench-throughput  ## Measure planning and throughput: a table and benchmarks/results.json (half an hour)
+bench: bench-planning bench-throughput bench-refusals bench-hostile bench-networks  ## Measure planning and throughput: a table and benchmarks/results.json (half an hour)
 	@$(BIN)/python benchmarks/rows.py
 
 bench-planning: install  ## Time to plan 100 to 100,000 scans, against one rule per scan and stage
@@ -53,6 +53,15 @@ bench-planning: install  ## Time to plan 100 to 100,000 scans, against one rule 
 
 bench-throughput: install  ## Ingest and segmentation of 1,000 small simulated scans with one and two workers
 	$(BIN)/python benchmarks/throughput.py
+
+bench-networks: install  ## Selective scan by length, and a training step of every segmentation network, on one core
+	$(BIN)/python benchmarks/networks.py
+
+bench-hostile: install  ## Ingest of 5,000 hostile and broken files among good series
+	$(BIN)/python benchmarks/hostile_files.py
+
+bench-refusals: install  ## Clean simulated series refused, and defects caught, of 1,000 series and of 6 heads with every defect
+	$(BIN)/python benchmarks/refusals.py
 
 lock:  ## Resolve envs/requirements.in again (needs uv)
 	uv pip compile envs/requirements.in -o envs/requirements.lock --python-version 3.11 --no-annotate --no-header --upgrade

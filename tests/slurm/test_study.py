@@ -32,6 +32,7 @@ ON_CLUSTER = {
     "plan_segmentation": 1,
     "train_segmentation": 2,
     "segment_shard": 2,
+    "measure_shard": 2,
     "fit_model": 2,
     "predict_model": 2,
     "evaluate": 1,

@@ -52,13 +52,25 @@ def test_a_partitions_file_elsewhere(tmp_path):
     assert done.returncode == 1 and "no partitions" in done.stdout + done.stderr
 
 
-def test_several_gpus_for_one_training_are_refused_with_the_reason(tmp_path):
+def test_several_gpus_are_asked_for_by_trainings_only(tmp_path):
     config = tmp_path / "study.yaml"
     config.write_text("compute: {gpus_per_training: 2}\n")
-    done = start(tmp_path, "-n", "--configfile", str(config))
+    done = start(tmp_path, "-n", "--profile", "slurm", "--configfile", str(config))
+    for shown in resources(done, "train_segmentation"):
+        assert {"gpu=2", "nodes=1", "mem_mb=32000"} <= set(shown.split(", "))
+    assert resources(done, "fit_model")
+    for shown in resources(done, "fit_model"):  # networks and tables of features
+        assert {"gpu=2", "mem_mb=32000"} <= set(shown.split(", ")) or "gpu=0" in shown.split(", ")
+    for shown in resources(done, "segment_shard"):
+        assert "gpu=1" in shown.split(", ")
+
+
+def test_more_gpus_for_one_training_than_a_node_has_are_refused(tmp_path):
+    config = tmp_path / "study.yaml"
+    config.write_text("compute: {gpus_per_training: 5}\n")
+    done = start(tmp_path, "-n", "--profile", "slurm", "--configfile", str(config))
     message = done.stdout + done.stderr
-    assert done.returncode == 1
-    assert "compute.gpus_per_training: found 2" in message and "can use several" in message
+    assert done.returncode == 1 and "compute.gpus_per_training is 5" in message and "write at most 4" in message
 
 
 def test_the_default_profile_wins_where_both_set_a_key_so_they_share_none(tmp_path):

@@ -117,7 +117,7 @@ def test_a_dry_run_ends_with_what_the_run_would_cost(study):
         found = jobs(text[0])
         targets = sum(found.get(name, 0) for name in ("default", "all"))
         assert int(table["total"].split()[0]) == found["total"] - targets
-        assert list(table)[:2] == ["ingest", "cohort"] and "GB free" in text[1] and "time limits" in text[1]
+        assert list(table)[:3] == ["ingest", "quality", "cohort"] and "GB free" in text[1] and "time limits" in text[1]
 
 
 def test_nothing_but_a_dry_run_says_what_it_would_cost(study):

@@ -11,6 +11,10 @@ class Reason(StrEnum):
     UNREADABLE_FILE = "unreadable_file"
     NOT_DICOM = "not_dicom"
     NOT_CT = "not_ct"
+    ARCHIVE_ENCRYPTED = "archive_encrypted"
+    ARCHIVE_REFUSED = "archive_refused"
+    DICOMDIR = "dicomdir"
+    DICOMDIR_INCOMPLETE = "dicomdir_incomplete"
     # select
     LOCALIZER = "localizer"
     NOT_ORIGINAL_AXIAL = "not_original_axial"
@@ -20,6 +24,8 @@ class Reason(StrEnum):
     TOO_FEW_SLICES = "too_few_slices"
     COVERAGE_TOO_SMALL = "coverage_too_small"
     LOSSY_COMPRESSION = "lossy_compression"
+    UNKNOWN_SYNTAX = "unknown_syntax"
+    REFUSED_BY_OVERRIDE = "refused_by_override"
     NOT_CHOSEN = "not_chosen"
     OUT_OF_WINDOW = "out_of_window"
     TIME_UNKNOWN = "time_unknown"
@@ -39,6 +45,14 @@ class Reason(StrEnum):
     RESAMPLED_UNEVEN = "resampled_uneven"
     PADDING_CLIPPED = "padding_clipped"
     REFERENCE_MISMATCH = "reference_mismatch"
+    SLICES_DISPLACED = "slices_displaced"
+    GAPS_BETWEEN_SLICES = "gaps_between_slices"
+    AFFINE_AMBIGUOUS = "affine_ambiguous"
+    HU_OFFSET_MISSING = "hu_offset_missing"
+    PER_SLICE_RESCALE = "per_slice_rescale"
+    WRAPPED_VALUES = "wrapped_values"
+    SLICE_LEVELS_DIFFER = "slice_levels_differ"
+    BURNED_IN_TEXT = "burned_in_text"
     # clinical tables
     NO_TABLE = "no_table"
     MISSING_COLUMN = "missing_column"
@@ -53,9 +67,13 @@ class Reason(StrEnum):
     TWO_PATIENTS_ONE_SCAN = "two_patients_one_scan"
     TWO_CENTERS_ONE_PATIENT = "two_centers_one_patient"
     FOLLOWUP_IS_BASELINE = "followup_is_baseline"
+    IN_PUBLIC_SET = "in_public_set"
     # segmentation
     SEGMENTATION_FAILED = "segmentation_failed"
     EMPTY_MASK = "empty_mask"
+    MASK_AT_SCAN_EDGE = "mask_at_scan_edge"
+    MEASURES_FAILED = "measures_failed"
+    NO_HEAD_FRAME = "no_head_frame"
     NO_REFERENCE = "no_reference"
     # labels
     NO_FOLLOWUP = "no_followup"
@@ -85,6 +103,10 @@ MEANING: dict[Reason, str] = {
     Reason.UNREADABLE_FILE: "The file could not be read within its time and memory limits.",
     Reason.NOT_DICOM: "The file is not DICOM.",
     Reason.NOT_CT: "The DICOM object is not a CT image.",
+    Reason.ARCHIVE_ENCRYPTED: "A file in a zip archive that needs a password.",
+    Reason.ARCHIVE_REFUSED: "A zip archive, or a file in it, that is damaged, unsafe or too large.",
+    Reason.DICOMDIR: "A table of contents (DICOMDIR), not an image; all files that it names are there.",
+    Reason.DICOMDIR_INCOMPLETE: "A table of contents (DICOMDIR) names files that are missing or outside of its folder.",
     Reason.LOCALIZER: "A localizer (scout) image.",
     Reason.NOT_ORIGINAL_AXIAL: "Not an original axial image: reformatted, secondary or screen capture.",
     Reason.DERIVED_IMAGE: "An image derived from others.",
@@ -93,10 +115,12 @@ MEANING: dict[Reason, str] = {
     Reason.TOO_FEW_SLICES: "Fewer slices than a head scan needs.",
     Reason.COVERAGE_TOO_SMALL: "The scan covers too little of the head.",
     Reason.LOSSY_COMPRESSION: "Lossy compression changed the Hounsfield units.",
+    Reason.UNKNOWN_SYNTAX: "Pixels in a transfer syntax that is not known to be lossless.",
+    Reason.REFUSED_BY_OVERRIDE: "The sheet of overrides refuses the series.",
     Reason.NOT_CHOSEN: "A usable series, but another one of the same time point scored higher.",
     Reason.OUT_OF_WINDOW: "Scanned outside the configured time window.",
-    Reason.TIME_UNKNOWN: "Several scans without acquisition time: which one was first is not known.",
-    Reason.MULTI_FRAME: "A multi-frame (enhanced) CT object, which is not read yet.",
+    Reason.TIME_UNKNOWN: "Which scan was first, or whether it was before surgery, is not known.",
+    Reason.MULTI_FRAME: "A multi-frame object that does not say where its frames lie.",
     Reason.AFTER_SURGERY: "Scanned after surgery.",
     Reason.FOLLOWUP_BEFORE_BASELINE: "The follow-up scan is not later than the baseline scan.",
     Reason.MISSING_SLICES: "Slices are missing inside the series.",
@@ -111,6 +135,14 @@ MEANING: dict[Reason, str] = {
     Reason.RESAMPLED_UNEVEN: "Unevenly spaced slices were interpolated to even spacing.",
     Reason.PADDING_CLIPPED: "Padding below -1024 HU was set to -1024 HU.",
     Reason.REFERENCE_MISMATCH: "The reference mask does not lie on the scan.",
+    Reason.SLICES_DISPLACED: "Slices are shifted sideways against each other by more than a tilted gantry does.",
+    Reason.GAPS_BETWEEN_SLICES: "The slices are thinner than they are apart: what lies between them was not imaged.",
+    Reason.AFFINE_AMBIGUOUS: "The two orientations in a NIfTI header contradict each other, or it has none.",
+    Reason.HU_OFFSET_MISSING: "All values are shifted: the offset from stored numbers to Hounsfield units is lost.",
+    Reason.PER_SLICE_RESCALE: "Scale and offset of the stored numbers differ from slice to slice; each had its own.",
+    Reason.WRAPPED_VALUES: "Numbers wrapped around or lost their sign: bone or air has values that cannot be.",
+    Reason.SLICE_LEVELS_DIFFER: "Some slices are empty or have other intensities than those beside them.",
+    Reason.BURNED_IN_TEXT: "Text is burned into the images; it may name the patient.",
     Reason.NO_TABLE: "The center brings no clinical table.",
     Reason.MISSING_COLUMN: "A mapped column is absent from the center's table.",
     Reason.UNMAPPED_COLUMN: "A column of the center's table is not mapped.",
@@ -120,11 +152,15 @@ MEANING: dict[Reason, str] = {
     Reason.NO_PATIENT_ID: "A row of the table has no patient id.",
     Reason.NO_SCAN: "The patient has a record but no accepted baseline scan.",
     Reason.NO_RECORD: "The patient has a scan but no clinical record.",
-    Reason.TWO_PATIENTS_ONE_SCAN: "Two patients have the same scan, voxel by voxel.",
+    Reason.TWO_PATIENTS_ONE_SCAN: "Two patients have one scan, as it is, resampled, cropped or windowed.",
     Reason.TWO_CENTERS_ONE_PATIENT: "One patient stands in two centers.",
-    Reason.FOLLOWUP_IS_BASELINE: "The follow-up scan is the baseline scan, voxel by voxel.",
+    Reason.FOLLOWUP_IS_BASELINE: "The follow-up scan is the baseline scan, voxel by voxel or nearly so.",
+    Reason.IN_PUBLIC_SET: "The scan stands in a list of fingerprints of another set of scans.",
     Reason.SEGMENTATION_FAILED: "Segmentation of the scan failed.",
     Reason.EMPTY_MASK: "Segmentation found no hematoma (0.0 mL).",
+    Reason.MASK_AT_SCAN_EDGE: "The bleed is cut off where the scan ends; its volume is not known.",
+    Reason.MEASURES_FAILED: "The mask could not be measured.",
+    Reason.NO_HEAD_FRAME: "Too little brain in the scan to tell midline and location.",
     Reason.NO_REFERENCE: "There is no reference mask to compare with.",
     Reason.NO_FOLLOWUP: "There is no accepted follow-up scan.",
     Reason.FOLLOWUP_OUT_OF_WINDOW: "The follow-up scan lies outside the configured window.",
@@ -150,17 +186,32 @@ MEANING: dict[Reason, str] = {
 ADVICE: dict[Reason, str] = {
     Reason.EMPTY_FOLDER: "Check the center's `dicom` or `nifti` path in the centers sheet.",
     Reason.UNREADABLE_FILE: "Copy the file again from its archive.",
+    Reason.ARCHIVE_ENCRYPTED: "Unpack the archive with its password into the center's folder.",
+    Reason.ARCHIVE_REFUSED: "Export the archive again, or unpack it into the center's folder.",
+    Reason.DICOMDIR: "Nothing to do.",
+    Reason.DICOMDIR_INCOMPLETE: "Copy the whole medium again.",
+    Reason.UNKNOWN_SYNTAX: "Export the series uncompressed.",
+    Reason.REFUSED_BY_OVERRIDE: "Nothing to do; the note in the selection table says why.",
     Reason.NOT_CHOSEN: "Nothing to do; see the center's selection table for both scores.",
     Reason.REFERENCE_MISMATCH: "Export the mask from the scan that was used, or leave it out.",
+    Reason.SLICES_DISPLACED: "Export the original series; look whether the patient or the table moved.",
+    Reason.AFFINE_AMBIGUOUS: "Convert the scan again from its DICOM files.",
+    Reason.HU_OFFSET_MISSING: "Export the series with Rescale Intercept, or convert it again with dcm2niix.",
+    Reason.WRAPPED_VALUES: "Export the original series again; the archive or a converter changed its numbers.",
+    Reason.SLICE_LEVELS_DIFFER: "Look at the slices; export the series again.",
+    Reason.BURNED_IN_TEXT: "Export the original images instead of annotated copies, and delete these.",
+    Reason.MASK_AT_SCAN_EDGE: "Look for a scan that covers the whole bleed; the mask is kept.",
+    Reason.MEASURES_FAILED: "See the log; the mask itself is kept.",
     Reason.NO_TABLE: "Name the center's table in the centers sheet; without it only segmentation runs for the center.",
     Reason.MISSING_COLUMN: "Correct the column's name in the columns sheet.",
     Reason.UNKNOWN_CODE: "Add the code to the columns sheet, or list it as missing.",
     Reason.OUT_OF_RANGE: "Check value and unit in the center's table.",
     Reason.NO_SCAN: "Check whether the patient's id is written alike in table and DICOM.",
     Reason.NO_RECORD: "Check whether the patient's id is written alike in table and DICOM.",
-    Reason.TWO_PATIENTS_ONE_SCAN: "Find out whose scan it is; take the other out.",
+    Reason.TWO_PATIENTS_ONE_SCAN: "Find out whose scan it is; take the other out or decide in the sheet of duplicates.",
     Reason.TWO_CENTERS_ONE_PATIENT: "Keep the patient in one center.",
     Reason.FOLLOWUP_IS_BASELINE: "Look for the real follow-up scan in the archive.",
+    Reason.IN_PUBLIC_SET: "Leave the patient out, or say in the sheet of duplicates that the scans differ.",
     Reason.NO_PATIENT_ID: "Fill in the patient id, or take the row out.",
     Reason.DUPLICATE_PATIENT: "Leave one row for the patient.",
 }

@@ -9,7 +9,7 @@ import jsonschema
 import pandas as pd
 import yaml
 
-from ichor import tables
+from ichor import presets, tables
 from ichor.errors import StudyError
 
 SIMULATED = "results/simulated"  # centers below this folder are made by the workflow itself
@@ -115,10 +115,10 @@ def read_centers(path: Path) -> pd.DataFrame:
     Raises
     ------
     StudyError
-        If a center is named twice, brings both DICOM and NIfTI or neither, a path does not exist, or a pattern
-        lacks ``{patient}``.
+        If a center is named twice, brings both DICOM and NIfTI or neither, a path does not exist, a pattern lacks
+        ``{patient}``, or its preset does not fit.
     """
-    sheet = _read_sheet("centers", path)
+    sheet = _with_presets(_read_sheet("centers", path), path)
     for row, center in enumerate(sheet.itertuples(index=False), start=2):
         where = f"{path}, row {row} (center {center.center})"
         if not re.fullmatch(r"[a-z0-9]+", center.center):
@@ -137,6 +137,18 @@ def read_centers(path: Path) -> pd.DataFrame:
     if len(twice):
         raise StudyError(f"{path}, row {twice.index[0] + 2}: center {twice.iloc[0]} is named twice.")
     return sheet.set_index("center", drop=False)
+
+
+def _with_presets(sheet: pd.DataFrame, path: Path) -> pd.DataFrame:
+    rows = sheet.to_dict("records")
+    for number, row in enumerate(rows):
+        if row["preset"]:
+            try:
+                rows[number] = presets.fill(row)
+            except StudyError as error:
+                where = f"{path}, row {number + 2} (center {row['center']}), column preset"
+                raise StudyError(f"{where}: {error}") from None
+    return pd.DataFrame(rows, columns=sheet.columns, dtype=object)
 
 
 def _check_pattern(where: str, name: str, folder: str | None, pattern: str | None) -> None:
@@ -165,12 +177,13 @@ def read_columns(path: Path | None, centers: pd.DataFrame) -> pd.DataFrame:
         On an unknown center or variable, or when a center with a table has no row for ``patient``.
     """
     if path is None:
-        return pd.DataFrame(columns=tables.columns("columns"), dtype=object)
+        return presets.column_rows(centers, pd.DataFrame(columns=tables.columns("columns"), dtype=object))
     sheet = _read_sheet("columns", path)
     variables = ["patient", *tables.columns("patients")[3:]]
     for row, line in enumerate(sheet.itertuples(index=False), start=2):
         _known(f"{path}, row {row}", "center", line.center, list(centers.index))
         _known(f"{path}, row {row}", "variable", line.variable, variables)
+    sheet = presets.column_rows(centers, sheet)
     for center in centers.itertuples():
         if center.table and not ((sheet["center"] == center.center) & (sheet["variable"] == "patient")).any():
             raise StudyError(

@@ -43,7 +43,8 @@ def read_site():
 
 
 def gpus_per_job():
-    """GPUs that a training or segmentation job asks for."""
+    """Whether jobs that can use a GPU get one, 1 or 0."""
+    site.refuse_more_gpus_than_a_node_has(SITE, **config["compute"])
     there = SITE.gpus > 0 if EXECUTOR == "slurm" else bool(shutil.which("nvidia-smi"))
     return site.gpus_per_job(**config["compute"], there=there, decide=workflow.is_main_process)
 
@@ -61,17 +62,31 @@ def take_up_killed_run():
 
 def needs(kind):
     """Resources of a rule's jobs, see ichor/cluster/limits.py."""
-    return limits.resources(kind, SITE, GPUS)
+    return limits.resources(kind, SITE, GPUS, config["compute"]["gpus_per_training"])
+
+
+def processes_of(kind):
+    """Processes of a kind of job, each of which needs a CPU."""
+    return limits.processes_of(kind, config["compute"]["gpus_per_training"])
 
 
 def needs_of_model(step):
     """Like `needs`, for the steps `fit` and `predict` of a model: a network or a table of features."""
-    families = {
-        task: {name: registry.family(spec["kind"]) for name, spec in named.items()} for task, named in MODELS.items()
-    }
-    return needs(lambda wildcards: f"{step}_{families[wildcards.task][wildcards.model]}")
+    return needs(lambda wildcards: kind_of_model(step, wildcards))
 
 
+def processes_of_model(wildcards):
+    """Processes that fit a model: several for a network, if the config says so."""
+    return processes_of(kind_of_model("fit", wildcards))
+
+
+def kind_of_model(step, wildcards):
+    return f"{step}_{FAMILIES[wildcards.task][wildcards.model]}"
+
+
+FAMILIES = {
+    task: {name: registry.family(spec["kind"]) for name, spec in named.items()} for task, named in MODELS.items()
+}
 TYPED = typed()
 EXECUTOR = getattr(TYPED, "executor", None) or "local"
 try:
@@ -86,6 +101,12 @@ onstart:
     run_lock.remember_owner(EXECUTOR)
 
 
-# On one computer a profile's `resources: gpu=1` counts the GPUs in use; a cluster counts its own.
+# On one computer a profile's `resources: gpu=1` counts the GPUs in use; a cluster counts its own. Snakemake cuts what a
+# job asks for down to that count, on a cluster too: so it is never less than what a training needs.
+if GPUS and "gpu" in workflow.global_resources:
+    limit = max(workflow.global_resources["gpu"].value, config["compute"]["gpus_per_training"])
+    workflow.register_resource("gpu", limit)
+
+
 resource_scopes:
     gpu="local",

@@ -2,15 +2,18 @@
 from functools import cache
 from pathlib import Path
 
-from ichor import study
+from ichor import presets, study, tables
 from ichor.cohort.splits import split_names
 from ichor.dicom.file_patterns import any_name
+from ichor.dicom.overrides import of_center, read_overrides
 from ichor.errors import StudyError
 from ichor.listing import contents_digest, names_digest
 from ichor.models import registry
 from ichor.reruns import code_digest
+from ichor.segmentation.unlabelled import unlabelled
 from ichor.verify.runs import other_run
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 WORKFLOW = Path(study.__file__).resolve().parent.parent
 REPOSITORY = WORKFLOW.parent
@@ -20,8 +23,15 @@ def load_study():
     """Check config and sheets before any job; wrong ones stop here with a message for people."""
     study.check_config(config, [str(file) for file in workflow.configfiles])
     centers = study.read_centers(study.find_sheet(config["centers"], REPOSITORY))
+    if config["ingest"]["duplicates"] == "stop":
+        presets.refuse_overlaps(centers)
+    elif workflow.is_main_process:
+        for shared in presets.overlaps(centers):
+            logger.warning(f"The same patients may be in two centers: {shared}.")
     sheet = config["columns"] and study.find_sheet(config["columns"], REPOSITORY)
     columns = study.read_columns(sheet, centers)
+    sheet = config["ingest"]["overrides"] and study.find_sheet(config["ingest"]["overrides"], REPOSITORY)
+    overrides = read_overrides(sheet, list(centers.index))
     splits = split_names(centers, config["validation"]["schemes"], config["validation"]["folds"])
     models = {
         task: {
@@ -29,13 +39,13 @@ def load_study():
         }
         for task, named in config["models"].items()
     }
-    return centers, columns, splits, models
+    return centers, columns, overrides, splits, models
 
 
 config = study.with_defaults(config, REPOSITORY / "config/config.yaml")  # a module gets no configfile
 
 try:
-    CENTERS, COLUMNS, SPLITS, MODELS = load_study()
+    CENTERS, COLUMNS, OVERRIDES, SPLITS, MODELS = load_study()
     OTHER_RUN = str(other_run(config["other"], Path("results/provenance.json"))) if config["other"] else []
 except StudyError as error:
     raise WorkflowError(str(error)) from None
@@ -65,6 +75,12 @@ wildcard_constraints:
 def center_value(name):
     """Param function: the value of a column of the centers sheet for the job's center."""
     return lambda wildcards: CENTER[wildcards.center][name]
+
+
+def undrawn(labels, role=None):
+    """Those of some labels that masks of centers (of one role) cannot hold, by center; the others are left out."""
+    rows = {name: row for name, row in CENTER.items() if row["masks"] and role in (None, row["role"])}
+    return unlabelled({name: row["mask_labels"] for name, row in rows.items()}, labels)
 
 
 @cache
@@ -124,6 +140,11 @@ def listing(wildcards):
     return [names_digest(images), contents_digest(masks, wanted=any_name(center["mask_pattern"] or ""))]
 
 
+def data_source(wildcards):
+    """What the center's preset says of its data set; None for a center's own data."""
+    return next((source for source in presets.sources(CENTERS) if source["center"] == wildcards.center), None)
+
+
 def model_spec(wildcards):
     """Settings of the job's model."""
     return MODELS[wildcards.task][wildcards.model]
@@ -140,7 +161,8 @@ def evaluated_tables(wildcards):
 
 def provenance_inputs(wildcards):
     """What the study read: sheets and clinical tables."""
-    sheets = [config["centers"], config["columns"]]
+    sheets = [config["centers"], config["columns"], config["ingest"]["overrides"], config["ingest"]["duplicates_sheet"]]
+    sheets += config["ingest"]["known_scans"]
     found = [str(study.find_sheet(sheet, REPOSITORY)) for sheet in sheets if sheet]
     return found + [table for table in CENTERS["table"] if table]
 
@@ -159,7 +181,7 @@ def per_shard(name, centers=None):
     ]
 
 
-def masks_of(split, name="{shard}.tsv"):
-    """Mask tables of a split's centers: external centers take part in the split `external` only."""
+def masks_of(split, name="{shard}.tsv", folder="results/masks"):
+    """Mask tables (or others of the same shards) of a split's centers: external centers take part in the split `external` only."""
     inside = CENTERS if split == "external" else CENTERS[CENTERS["role"] == "development"]
-    return per_shard(f"results/masks/{split}/{{center}}/{name}", inside.index)
+    return per_shard(f"{folder}/{split}/{{center}}/{name}", inside.index)

@@ -8,6 +8,12 @@ CONVERSION_LIMITS = dict(
     convert_seconds=config["ingest"]["conversion_timeout_s"],
     convert_memory_mb=int(1024 * config["ingest"]["memory_limit_gb"]),
 )
+TABLE_LIMITS = dict(
+    seconds=config["ingest"]["conversion_timeout_s"],
+    memory_mb=int(1024 * config["ingest"]["memory_limit_gb"]),
+    file_mb=256,
+    answer_mb=256,
+)
 
 
 rule index_center:
@@ -24,6 +30,7 @@ rule index_center:
         "benchmarks/index_center/{center}.tsv"
     conda:
         "../../envs/ichor.yaml"
+    threads: 2
     resources:
         **needs("index_center"),
     params:
@@ -53,6 +60,7 @@ rule harmonise_center:
     params:
         role=center_value("role"),
         columns=lambda wildcards: COLUMNS[COLUMNS["center"] == wildcards.center].to_dict("records"),
+        limits=TABLE_LIMITS,
         key_file=KEY_FILE,
         code=code_of("harmonise_center"),
     script:
@@ -84,6 +92,7 @@ for COUNT in sorted(set(SHARD_COUNTS.values())):
             rules=SCAN_RULES | dict(followup_h=config["ingest"]["followup_h"]),
             masks=center_value("masks"),
             mask_pattern=center_value("mask_pattern"),
+            overrides=lambda wildcards: of_center(OVERRIDES, wildcards.center),
             code=code_of("select_center"),
         script:
             "../scripts/select_center.py"
@@ -96,6 +105,7 @@ rule convert_shard:
         images=directory("results/images/{center}/{shard}"),
         scans="results/ingest/{center}/{shard}/scans.tsv",
         status="results/ingest/{center}/{shard}/status.tsv",
+        fingerprints="work/ingest/{center}/fingerprints/{shard}.parquet",
     log:
         "logs/convert_shard/{center}/{shard}.log",
     benchmark:
@@ -113,9 +123,21 @@ rule convert_shard:
         "../scripts/convert_shard.py"
 
 
+try:  # wrong sheets stop before any job
+    DUPLICATES = [str(study.find_sheet(sheet, REPOSITORY)) for sheet in [config["ingest"]["duplicates_sheet"]] if sheet]
+    KNOWN_SCANS = [str(study.find_sheet(path, REPOSITORY)) for path in config["ingest"]["known_scans"]]
+    for table, paths in (("duplicates", DUPLICATES), ("fingerprints", KNOWN_SCANS)):
+        tables.read_all(table, paths)
+except StudyError as error:
+    raise WorkflowError(str(error)) from None
+
+
 rule merge_scans:
     input:
         scans=per_shard("results/ingest/{center}/{shard}/scans.tsv"),
+        fingerprints=per_shard("work/ingest/{center}/fingerprints/{shard}.parquet"),
+        sheet=DUPLICATES,
+        listed=KNOWN_SCANS,
         status=[
             *expand("results/ingest/{center}/index_status.tsv", center=CENTERS.index),
             *expand("results/records/{center}_status.tsv", center=CENTERS.index),
@@ -135,3 +157,21 @@ rule merge_scans:
         code=code_of("merge_scans"),
     script:
         "../scripts/merge_scans.py"
+
+
+rule export_fingerprints:
+    input:
+        scans="results/scans.tsv",
+        fingerprints=per_shard("work/ingest/{center}/fingerprints/{shard}.parquet"),
+    output:
+        fingerprints="results/fingerprints.tsv",
+    log:
+        "logs/export_fingerprints.log",
+    localrule: True
+    conda:
+        "../../envs/ichor.yaml"
+    params:
+        name=config["study"]["name"],
+        code=code_of("export_fingerprints"),
+    script:
+        "../scripts/export_fingerprints.py"

@@ -14,6 +14,7 @@ rule fit_model:
         "benchmarks/fit_model/{task}/{model}/{split}.tsv"
     conda:
         "../../envs/ichor.yaml"
+    threads: processes_of_model
     resources:
         **needs_of_model("fit"),
     params:
@@ -22,6 +23,7 @@ rule fit_model:
         seed=config["seed"],
         device=config["compute"]["device"],
         precision=config["compute"]["precision"],
+        processes=processes_of_model,
         code=code_of("fit_model", model_module),
     script:
         "../scripts/fit_model.py"

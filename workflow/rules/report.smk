@@ -6,6 +6,7 @@ rule merge_status:
         ingest="results/ingest/status.tsv",
         patients="results/patients_status.tsv",
         masks="results/masks_status.tsv",
+        measures="results/measures_status.tsv",
         cohorts=expand("results/cohort/{split}_status.tsv", split=SPLITS),
         models=[table for task in TARGETS for table in statuses_of(task)],
     output:
@@ -75,7 +76,9 @@ rule write_report:
         scans="results/scans.tsv",
         splits="results/splits.tsv",
         masks="results/masks.tsv",
+        measures="results/measures.tsv",
         agreement="results/segmentation/agreement.tsv",
+        agreement_groups="results/segmentation/agreement_by_group.tsv",
         cohorts=expand("results/cohort/{split}.tsv", split=SPLITS),
         flow="results/cohort/flow.tsv",
         table_one="results/cohort/table_one.tsv",
@@ -83,6 +86,7 @@ rule write_report:
         comparisons="results/evaluation/comparisons.tsv",
         curves="results/evaluation/curves.tsv",
         provenance="results/provenance.json",
+        quality=expand("results/quality/{center}.html", center=CENTERS.index),
     output:
         page=report("results/report/index.html", caption="../report/page.rst", category="Report"),
         figures=report(
@@ -105,6 +109,7 @@ rule write_report:
         models=MODELS,
         growth_ml=12.5 if config["cohort"]["expansion"]["definition"] == "absolute_12.5" else 6.0,
         auc_alarm=config["evaluation"]["auc_alarm"],
+        sources=presets.sources(CENTERS),
         code=code_of("write_report", files="ichor/report/template/*"),
     script:
         "../scripts/write_report.py"

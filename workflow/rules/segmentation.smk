@@ -21,6 +21,8 @@ rule plan_segmentation:
         labels=config["segmentation"]["labels"],
         seed=config["seed"],
         plan=config["segmentation"]["plan"],
+        network=config["segmentation"]["network"],
+        unlabelled=undrawn(config["segmentation"]["labels"], role="development"),  # others are not learned from
         code=code_of("plan_segmentation"),
     script:
         "../scripts/plan_segmentation.py"
@@ -40,6 +42,7 @@ rule train_segmentation:
         "benchmarks/train_segmentation/{split}/{fold}.tsv"
     conda:
         "../../envs/ichor.yaml"
+    threads: processes_of("train_segmentation")
     resources:
         **needs("train_segmentation"),
     params:
@@ -49,6 +52,7 @@ rule train_segmentation:
         },
         seed=config["seed"],
         device=config["compute"]["device"],
+        processes=processes_of("train_segmentation"),
         code=code_of("train_segmentation"),
     script:
         "../scripts/train_segmentation.py"
@@ -74,6 +78,7 @@ rule segment_shard:
         **needs("segment_shard"),
     params:
         inference=config["segmentation"]["inference"],
+        unlabelled=lambda wildcards: undrawn(["iph", "ivh"]).get(wildcards.center, []),
         device=config["compute"]["device"],
         code=code_of("segment_shard"),
     script:
@@ -87,7 +92,6 @@ rule merge_masks:
     output:
         masks="results/masks.tsv",
         status="results/masks_status.tsv",
-        agreement="results/segmentation/agreement.tsv",
     log:
         "logs/merge_masks.log",
     localrule: True
@@ -97,3 +101,51 @@ rule merge_masks:
         code=code_of("merge_masks"),
     script:
         "../scripts/merge_masks.py"
+
+
+rule measure_shard:
+    input:
+        scans="results/ingest/{center}/{shard}/scans.tsv",
+        masks="results/masks/{split}/{center}/{shard}.tsv",
+    output:
+        measures="results/measures/{split}/{center}/{shard}.tsv",
+        cases="results/measures/{split}/{center}/{shard}_cases.tsv",
+        status="results/measures/{split}/{center}/{shard}_status.tsv",
+    log:
+        "logs/measure_shard/{split}/{center}/{shard}.log",
+    benchmark:
+        "benchmarks/measure_shard/{split}/{center}/{shard}.tsv"
+    conda:
+        "../../envs/ichor.yaml"
+    resources:
+        **needs("measure_shard"),
+    params:
+        labels=config["segmentation"]["labels"],
+        unlabelled=lambda wildcards: undrawn(config["segmentation"]["labels"]).get(wildcards.center, []),
+        code=code_of("measure_shard"),
+    script:
+        "../scripts/measure_shard.py"
+
+
+rule merge_measures:
+    input:
+        masks="results/masks.tsv",
+        splits="results/splits.tsv",
+        measures=[table for split in SPLITS for table in masks_of(split, folder="results/measures")],
+        cases=[table for split in SPLITS for table in masks_of(split, "{shard}_cases.tsv", "results/measures")],
+        status=[table for split in SPLITS for table in masks_of(split, "{shard}_status.tsv", "results/measures")],
+    output:
+        measures="results/measures.tsv",
+        cases="results/segmentation/agreement_cases.tsv",
+        agreement="results/segmentation/agreement.tsv",
+        groups="results/segmentation/agreement_by_group.tsv",
+        status="results/measures_status.tsv",
+    log:
+        "logs/merge_measures.log",
+    localrule: True
+    conda:
+        "../../envs/ichor.yaml"
+    params:
+        code=code_of("merge_measures"),
+    script:
+        "../scripts/merge_measures.py"

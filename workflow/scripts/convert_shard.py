@@ -28,6 +28,7 @@ def main(job) -> None:
         limits=Limits(**job.params.limits),
         work_dir=work_dir(job),
         log=job.log[0],
+        fingerprints=job.output.fingerprints,
     )
     tables.write("scans", scans, job.output.scans)
     tables.write("status", status, job.output.status)
@@ -35,4 +36,9 @@ def main(job) -> None:
 
 if __name__ == "__main__":
     # files of an archive are known by their contents: touched, copied or moved ones give the same scans
-    run(snakemake, main, reads={"selection": lambda job: read_contents(job.input.selection, work_dir(job))})
+    run(
+        snakemake,
+        main,
+        reads={"selection": lambda job: read_contents(job.input.selection, work_dir(job))},
+        identifiers=True,
+    )

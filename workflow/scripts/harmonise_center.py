@@ -7,6 +7,7 @@ import pandas as pd
 
 from ichor import tables
 from ichor.cohort.harmonise import harmonise_center
+from ichor.confined import Confinement
 from ichor.jobs.run import run
 from ichor.pseudonyms import key_digest, study_key
 
@@ -21,10 +22,11 @@ def main(job) -> None:
         Path(job.input.table) if job.input.table else None,
         pd.DataFrame(job.params.columns, columns=tables.columns("columns")),
         study_key(job.params.key_file),
+        Confinement(**job.params.limits),
     )
     tables.write("patients", records, job.output.records)
     tables.write("status", status, job.output.status)
 
 
 if __name__ == "__main__":
-    run(snakemake, main, reads={"key": lambda job: key_digest(study_key(job.params.key_file))})
+    run(snakemake, main, reads={"key": lambda job: key_digest(study_key(job.params.key_file))}, identifiers=True)

@@ -34,4 +34,5 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    run(snakemake, main, keep=False)  # no key can hold an archive; headers that were read before are not read again
+    # no key can hold an archive; headers that were read before are not read again
+    run(snakemake, main, keep=False, identifiers=True)

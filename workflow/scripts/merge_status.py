@@ -14,6 +14,7 @@ def main(job) -> None:
         job.input.ingest,
         job.input.patients,
         job.input.masks,
+        job.input.measures,
         *job.input.cohorts,
         *job.input.models,
     ]

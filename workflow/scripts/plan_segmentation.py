@@ -26,6 +26,8 @@ def main(job) -> None:
         plan=job.params.plan,
         work_dir=Path(job.params.work_dir),
         out_plans=Path(job.output.plans),
+        network=job.params.network,
+        unlabelled=job.params.unlabelled,
         workers=job.threads,
         seed=job.params.seed,
     )

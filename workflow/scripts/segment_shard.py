@@ -32,6 +32,7 @@ def main(job) -> None:
         device=choose_device(job.params.device).type,
         threads=job.threads,
         log=job.log[0],
+        unlabelled=job.params.unlabelled,
         **job.params.inference,
     )
     tables.write("masks", masks, job.output.masks)

@@ -25,11 +25,12 @@ def main(job) -> None:
         center=job.wildcards.center,
         rules=SelectionRules(**rules),
         masks=masks,
+        overrides=job.params.overrides,
         work_dir=Path("work/ingest", job.wildcards.center, "select"),
     )
-    selection.to_csv(job.output.selection, sep="\t", index=False)
+    tables.write("selection", selection, job.output.selection)
     tables.write("status", status, job.output.status)
 
 
 if __name__ == "__main__":
-    run(snakemake, main)
+    run(snakemake, main, identifiers=True)

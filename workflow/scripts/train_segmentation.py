@@ -22,7 +22,8 @@ def main(job) -> None:
         device=choose_device(job.params.device).type,
         checkpoint_every_epochs=job.config["segmentation"]["budget"]["checkpoint_every_epochs"],
         out_dir=Path(job.output.model).parent,
-        threads=job.threads,
+        threads=max(1, job.threads // job.params.processes),
+        processes=job.params.processes,
     )
 
 

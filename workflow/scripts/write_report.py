@@ -1,6 +1,7 @@
 """Write the report page and its figures (rule write_report)."""
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,9 @@ NAMED = (
     "metrics",
     "comparisons",
     "curves",
+    "measures",
     "agreement",
+    "agreement_groups",
     "flow",
     "table_one",
 )
@@ -43,6 +46,8 @@ def main(job) -> None:
         cases=cases,
         growth_ml=params.growth_ml,
         auc_alarm=params.auc_alarm,
+        sources=params.sources,
+        quality={Path(path).stem: os.path.relpath(path, Path(job.output.page).parent) for path in job.input.quality},
     )
     write_figures(Path(job.output.figures), parts, study=params.study, models=params.models, cases=cases)
 

@@ -37,15 +37,18 @@ def test_plain_table(tmp_path):
 
 
 def test_no_identifier_leaves(tmp_path):
-    text = "PatID,Age,Sex,GCS\n4711-MRN,61,4711-MRN,99\n4712-MRN,430,Smith John,2024-03-01\n4713-MRN,60,M,3\n"
+    text = (
+        "PatID,Age,Sex,GCS,Smith John\n4711-MRN,61,4711-MRN,9998\n4712-MRN,430,Smith John,2024-03-01\n"
+        "4713-MRN,60,Wu,3\n4714-MRN,1951,M,15\n,1952,M,15\n4711-MRN,62,F,3\n"
+    )
     patients, status = harmonise(tmp_path / "r.csv", text)
     everything = patients.to_csv() + status.to_csv()
-    for secret in ("4711", "4712", "4713", "MRN", "Smith", "2024-03"):
+    for secret in ("4711", "4712", "4713", "MRN", "Smith", "2024-03", "9998", "Wu", "1951", "1952", "430"):
         assert secret not in everything
-    assert set(status["reason"]) == {"unknown_code", "out_of_range"}
+    assert {"unknown_code", "out_of_range", "no_patient_id", "duplicate_patient"} < set(status["reason"])
 
 
-def test_unknown_code_names_row_column_value_and_what_is_allowed(tmp_path):
+def test_unknown_code_names_row_column_and_what_is_allowed(tmp_path):
     _, status = harmonise(tmp_path / "r.csv", "PatID,Age,Sex,GCS\na,60,M,15\nb,61,X,14\nc,62,F,3\n")
     row = status.iloc[0]
     assert (row["subject"], row["reason"], row["outcome"]) == (
@@ -53,15 +56,7 @@ def test_unknown_code_names_row_column_value_and_what_is_allowed(tmp_path):
         "unknown_code",
         "flagged",
     )
-    assert row["detail"] == "r.csv, row 3, column 'Sex' (sex): found \"X\", expected M, F"
-
-
-def test_text_is_shown_only_where_the_column_is_understood(tmp_path):
-    names = "PatID,Age,Sex,GCS\na,60,Wang,15\nb,61,Meyer,14\nc,62,F,3\n"
-    _, status = harmonise(tmp_path / "r.csv", names)
-    assert status["detail"].str.contains("a text of [45] characters").all()
-    _, status = harmonise(tmp_path / "r.csv", names.replace("Wang", "M"))
-    assert 'found "Meyer"' in status["detail"].iloc[0]
+    assert row["detail"] == "r.csv, row 3, column 'Sex' (sex): found a text of 1 character, expected M, F"
 
 
 def test_age_430_is_empty_and_flagged(tmp_path):
@@ -69,7 +64,7 @@ def test_age_430_is_empty_and_flagged(tmp_path):
     assert pd.isna(patients["age_years"].iloc[0])
     assert patients["gcs"].iloc[0] == 15
     assert status.iloc[0]["reason"] == "out_of_range"
-    expected = "r.csv, row 2, column 'Age' (age_years): found 430, expected a number from 0 to 120 years"
+    expected = "r.csv, row 2, column 'Age' (age_years): found a larger number, expected a number from 0 to 120 years"
     assert status.iloc[0]["detail"] == expected
 
 
@@ -88,7 +83,7 @@ def test_units_are_converted_and_range_is_checked_in_our_unit(tmp_path):
     patients, status = harmonise(tmp_path / "r.csv", "id,Glu,t\na,133,90\nb,5000,30\n", *rows)
     assert by_id(patients, "a")["glucose_mmol_l"] == pytest.approx(133 / 18.02, abs=1e-6)
     assert by_id(patients, "a")["onset_to_ct_h"] == 1.5
-    assert "found 5000 = 277.469 mmol/L, expected a number from 0.5 to 80 mmol/L" in status["detail"].iloc[0]
+    assert "found a larger number, expected a number from 0.5 to 80 mmol/L" in status["detail"].iloc[0]
 
 
 @pytest.mark.parametrize("word", ["-9", "unknown", "UNKNOWN", "", "NA", "n/a", "-9.0", "#N/A"])
@@ -174,21 +169,23 @@ def test_workbook(tmp_path):
 
 def test_a_broken_workbook_says_so(tmp_path):
     (tmp_path / "r.xlsx").write_bytes(b"PatID,Age")
-    with pytest.raises(StudyError, match="cannot be read as an XLSX workbook"):
+    with pytest.raises(StudyError, match="r.xlsx: cannot be read as a table .BadZipFile."):
         harmonise_center("aurora", "external", tmp_path / "r.xlsx", sheet(*BASE), KEY)
 
 
-def test_absent_column_names_sheet_row_column_and_closest_header(tmp_path):
+def test_absent_column_names_sheet_row_column_and_place_of_the_closest_header(tmp_path):
     with pytest.raises(StudyError) as error:
         harmonise(tmp_path / "r.csv", "PatID,age,Sex,GCS\na,60,M,15\n")
     text = str(error.value)
-    for part in ("columns sheet", "center aurora and variable age_years", "no column 'Age'", "did you mean 'age'?"):
+    place = "center aurora and variable age_years"
+    for part in ("columns sheet", place, "no column 'Age'", "did you mean the header of its column 2?"):
         assert part in text
 
 
-def test_absent_column_without_a_close_one_lists_the_headers(tmp_path):
-    with pytest.raises(StudyError, match="it has 'PatID', 'Sex', 'GCS', 'xyz'"):
-        harmonise(tmp_path / "r.csv", "PatID,Sex,GCS,xyz\na,M,15,1\n")
+def test_a_table_without_headers_does_not_show_its_first_patient(tmp_path):
+    with pytest.raises(StudyError, match="it has 4 columns") as error:
+        harmonise(tmp_path / "r.csv", "4711-MRN,Smith John,M,15\n4712-MRN,Wang,F,3\n")
+    assert "4711" not in str(error.value) and "Smith" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -272,9 +269,9 @@ def test_followup_before_baseline(tmp_path):
     assert list(status["reason"]) == ["followup_before_baseline"] * 2
 
 
-def test_unmapped_columns_are_named(tmp_path):
+def test_unmapped_columns_are_numbered(tmp_path):
     _, status = harmonise(tmp_path / "r.csv", "PatID,Age,Sex,GCS,Ward,Weight\na,60,M,15,3,80\n")
-    assert status["detail"].tolist() == ["r.csv: not in the columns sheet: Ward, Weight"]
+    assert status["detail"].tolist() == ["r.csv: not in the columns sheet: column 5, 6"]
 
 
 def test_quoted_line_breaks_do_not_break_rows(tmp_path):

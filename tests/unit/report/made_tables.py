@@ -10,7 +10,7 @@ from ichor import tables
 from ichor.cohort.flow import cohort_flow
 from ichor.cohort.table_one import table_one
 from ichor.evaluation.evaluate import evaluate
-from ichor.segmentation.agreement import summarise_agreement
+from ichor.segmentation.agreement import size_class, summarise_agreement, summarise_groups
 
 CENTERS = {
     "aurora": "development",
@@ -51,6 +51,7 @@ def made_tables(
     scans = _scans(patients[~patients["patient"].isin(lost)], rng)
     splits = _splits(patients[patients["patient"].isin(scans["patient"])])
     masks = _masks(scans, splits, hidden, rng)
+    cases = _agreement_cases(masks)
     cohort = _cohort(patients, scans, splits, masks, hidden, rng)
     predictions, risks = _predictions(cohort, hidden, rng)
     metrics, comparisons, curves = evaluate(predictions, risks if truth else None, seed=seed, bootstrap=bootstrap)
@@ -67,7 +68,9 @@ def made_tables(
         "curves": curves,
         "flow": cohort_flow(status, patients, scans, splits, cohorts),
         "table_one": table_one(patients, {"external": cohorts["external"]}),
-        "agreement": summarise_agreement(masks),
+        "measures": _measures(masks),
+        "agreement": summarise_agreement(cases, masks),
+        "agreement_groups": summarise_groups(cases),
     }
 
 
@@ -235,6 +238,27 @@ def _masks(scans: pd.DataFrame, splits: pd.DataFrame, hidden: pd.DataFrame, rng:
             )
         )
     return tables.frame("masks", rows)
+
+
+def _agreement_cases(masks: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for row in masks[masks["reference_iph_ml"].notna()].to_dict("records"):
+        for label in ("iph", "ivh"):
+            found, true, overlap = row[f"{label}_ml"], row[f"reference_{label}_ml"], row[f"dice_{label}"]
+            known = dict(zip(("predicted_ml", "reference_ml", "dice"), (found, true, overlap), strict=True))
+            surface = dict(nsd=min(1.0, 1.1 * overlap), hd95_mm=8 * (1 - overlap)) if overlap == overlap else {}
+            keys = {key: row[key] for key in ("split", "patient", "center", "time_point")}
+            rows.append(
+                keys | known | surface | dict(label=label, size=size_class(true), difference_ml=found - true)
+                | dict(location="deep" if true > 15 else "lobar", manufacturer="GE")
+            )  # fmt: skip
+    return tables.frame("agreement_cases", rows)
+
+
+def _measures(masks: pd.DataFrame) -> pd.DataFrame:
+    keys = ["split", "patient", "center", "time_point", "iph_ml", "ivh_ml"]
+    rows = masks[keys].assign(found=1, abc2_ml=masks["iph_ml"] * 1.1, hu_mean=60.0, location="deep", auto_blend=0)
+    return tables.frame("measures", rows.to_dict("records"))
 
 
 def _cohort(patients, scans, splits, masks, hidden, rng) -> pd.DataFrame:

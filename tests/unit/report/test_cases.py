@@ -31,6 +31,14 @@ def test_cases_run_from_the_best_to_the_worst(study):
     assert cases[0].spacing_mm == pytest.approx((0.5, 0.6))
 
 
+def test_with_many_scans_the_two_worst_are_shown(study):
+    masks, scans = (pd.concat([table, table.assign(patient=table["patient"] + "x")]) for table in study)
+    masks["dice_iph"] = np.linspace(0.95, 0.05, len(masks))
+    cases = choose(masks, scans, "external")
+    assert [case.title for case in cases[-2:]] == ["Second worst Dice", "Worst Dice"] and len(cases) == 6
+    assert [case.detail.split("Dice ")[1][:4] for case in cases[-2:]] == ["0.15", "0.05"]
+
+
 def test_outlines_are_of_blood_alone_not_of_edema(study):
     case = choose(*study, "external")[0]
     assert case.predicted.sum() == 2 and case.predicted[1, 1, 1] and case.predicted[2, 2, 2]

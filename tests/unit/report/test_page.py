@@ -79,6 +79,12 @@ def test_sections_and_their_figures_are_there(page):
     assert {"fig-flow", "fig-iph", "fig-ivh", "fig-reachable-t-outcome-poor-outcome"} <= ids
 
 
+def test_agreement_is_told_by_group_and_measures_are_counted(page):
+    text = page.read_text()
+    assert "By size, location and scanner" in text and "reference: 30 mL or more" in text
+    assert "Measures that are known" in text and "Location and side" in text
+
+
 def test_figures_and_tables_speak_to_those_who_do_not_see_them(page):
     tags = read(page).tags
     figures = [attrs for tag, attrs in tags if tag == "svg" and "fig" in attrs.get("class", "").split()]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from ichor import tables
-from ichor.cohort.duplicates import doubtful_identities, refuse
+from ichor.cohort.duplicates import decisions, doubtful_identities, settle
 from ichor.cohort.expansion import Definition, definition
 from ichor.cohort.labels import ExpansionLabel, ScanPair, label_expansion, label_outcome
 from ichor.errors import StudyError
@@ -17,7 +17,14 @@ VOLUMES = ("iph_ml", "ivh_ml", "reference_iph_ml", "reference_ivh_ml")
 POLICIES = ("stop", "set_aside")
 
 
-def merge_scans(frames: Sequence[pd.DataFrame], *, on_duplicate: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def merge_scans(
+    frames: Sequence[pd.DataFrame],
+    *,
+    on_duplicate: str,
+    prints: pd.DataFrame | None = None,
+    sheet: pd.DataFrame | None = None,
+    listed: pd.DataFrame | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Put the scans of all centers below each other and look for identities that cannot be right.
 
     Parameters
@@ -25,16 +32,23 @@ def merge_scans(frames: Sequence[pd.DataFrame], *, on_duplicate: str) -> tuple[p
     frames : sequence of DataFrame
         Tables ``scans`` of centers or shards.
     on_duplicate : {"stop", "set_aside"}
-        What to do when two patients have the same scan (by ``voxel_sha256``) or one patient stands in two centers:
+        What to do when two patients have one scan, a scan stands in a public set or one patient stands in two centers:
         stop the run, or set aside every scan of the patients concerned, because nobody can say whose scan it is.
+    prints : DataFrame, optional
+        Fingerprints, see `ichor.cohort.alike.alike`; without, scans are compared by ``voxel_sha256`` alone.
+    sheet : DataFrame, optional
+        Table ``duplicates``: what a person decided for pairs of patients, whatever the policy.
+    listed : DataFrame, optional
+        Table ``fingerprints`` of public sets.
 
     Returns
     -------
     scans : DataFrame
         Table ``scans``, sorted by center, patient and time point.
     status : DataFrame
-        Table ``status``: ``two_patients_one_scan``, ``two_centers_one_patient``; ``followup_is_baseline`` for a
-        follow-up scan that repeats the patient's baseline scan (it alone is set aside, whatever the policy).
+        Table ``status``: ``two_patients_one_scan``, ``in_public_set``, ``two_centers_one_patient``;
+        ``followup_is_baseline`` for a follow-up scan that repeats the patient's baseline scan (it alone is set aside,
+        whatever the policy).
 
     Raises
     ------
@@ -48,23 +62,18 @@ def merge_scans(frames: Sequence[pd.DataFrame], *, on_duplicate: str) -> tuple[p
     scans = pd.concat(frames, ignore_index=True) if frames else tables.empty("scans")
     scans = scans.sort_values(["center", "patient", "time_point"], ignore_index=True)
     _check_one_per_time_point(scans)
-    found = doubtful_identities(scans)
-    if found and on_duplicate == "stop":
-        refuse(found)
-    status = [
-        tables.status_row(center, patient, "merge", "set_aside", reason, detail)
-        for reason, detail, people in found
-        for center, patient in people
-    ]
-    doubtful = {person for _, _, people in found for person in people}
-    certain = [person not in doubtful for person in zip(scans["center"], scans["patient"], strict=True)]
+    doubts, repeated = doubtful_identities(scans, prints, listed)
+    out, status = settle(doubts, {} if sheet is None else decisions(sheet), on_duplicate)
+    certain = [person not in out for person in zip(scans["center"], scans["patient"], strict=True)]
     scans = scans[pd.Series(certain, index=scans.index, dtype=bool)]
-    repeated = scans.duplicated(["center", "patient", "voxel_sha256"]) & scans["voxel_sha256"].notna()
+    again = scans.index.isin(list(repeated))
     status += [
-        tables.status_row(row.center, row.patient, "merge", "set_aside", Reason.FOLLOWUP_IS_BASELINE)
-        for row in scans[repeated].itertuples()
+        tables.status_row(
+            row.center, row.patient, "merge", "set_aside", Reason.FOLLOWUP_IS_BASELINE, repeated[row.Index]
+        )
+        for row in scans[again].itertuples()
     ]
-    return tables.validate("scans", scans[~repeated], "merged scans"), tables.frame("status", status)
+    return tables.validate("scans", scans[~again], "merged scans"), tables.frame("status", status)
 
 
 def _check_one_per_time_point(scans: pd.DataFrame) -> None:

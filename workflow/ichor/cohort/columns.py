@@ -35,6 +35,8 @@ class Column:
         The codes as written in the sheet.
     missing : frozenset of str
         Values that mean missing, as `plain` text; a code of the sheet wins over the usual NA words.
+    digits : int
+        Of ``patient``: whole numbers get leading zeros up to so many digits, as the names of the scans have them.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Column:
     codes: dict[str, str] = field(default_factory=dict)
     shown_codes: tuple[str, ...] = ()
     missing: frozenset[str] = ALWAYS_MISSING
+    digits: int = 0
 
 
 def center_columns(center: str, sheet: pd.DataFrame) -> list[Column]:
@@ -83,7 +86,7 @@ def _column(where: str, row: pd.Series) -> Column:
         raise StudyError(f"{where}, column column: the header of {name} in the center's table is missing.")
     missing = frozenset(plain(word) for word in _text(row, "missing").split(";")) | ALWAYS_MISSING
     if name == "patient":
-        return Column(name, header, where, missing=missing)
+        return Column(name, header, where, missing=missing, digits=_digits(where, _text(row, "codes")))
     if name not in variables():
         close = difflib.get_close_matches(name, ["patient", *variables()], n=1)
         hint = f"did you mean {close[0]}?" if close else f"expected patient or one of {', '.join(variables())}."
@@ -96,6 +99,13 @@ def _column(where: str, row: pd.Series) -> Column:
     codes = _codes(where, variables()[name], _text(row, "codes"))
     coded = {plain(code): value for code, value in codes.items()}
     return Column(name, header, where, unit, factor, coded, tuple(codes), missing - set(coded))
+
+
+def _digits(where: str, text: str) -> int:
+    name, _, digits = (part.strip() for part in text.partition("="))
+    if text and (name != "digits" or not digits.isdigit() or not 1 <= int(digits) <= 20):
+        raise StudyError(f"{where}, column codes: found {text!r}, expected nothing or, for ids such as 007, digits=3.")
+    return int(digits) if digits else 0
 
 
 def _codes(where: str, variable: Variable, text: str) -> dict[str, str]:

@@ -9,16 +9,22 @@ import pandas as pd
 from ichor import tables
 from ichor.cohort.columns import Column, center_columns
 from ichor.cohort.records import plain, read_records
-from ichor.cohort.values import Value, convert, shown
+from ichor.cohort.values import convert
+from ichor.confined import Confinement
 from ichor.errors import StudyError
 from ichor.pseudonyms import pseudonym
 from ichor.reasons import Reason
 
-HEADERS_SHOWN = 20
+NUMBERS_SHOWN = 20
 
 
 def harmonise_center(
-    center: str, center_role: str, table: Path | str | None, columns: pd.DataFrame, key: bytes
+    center: str,
+    center_role: str,
+    table: Path | str | None,
+    columns: pd.DataFrame,
+    key: bytes,
+    limits: Confinement | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Harmonise one center's clinical table.
 
@@ -34,6 +40,8 @@ def harmonise_center(
         The columns sheet, see `ichor.cohort.columns.center_columns`.
     key : bytes
         Key of the pseudonyms.
+    limits : Confinement, optional
+        What reading the table may cost.
 
     Returns
     -------
@@ -41,7 +49,8 @@ def harmonise_center(
         Table ``patients`` with the center's rows, sorted by pseudonym. A value that could not be used is empty.
     status : DataFrame
         Table ``status``: ``no_table``, ``unmapped_column``, ``unknown_code``, ``out_of_range``, ``no_patient_id``,
-        ``followup_before_baseline``, ``duplicate_patient``; details name file, row and column, never an identifier.
+        ``followup_before_baseline``, ``duplicate_patient``; details name file, row and column, never the
+        text of a cell, nor of a header that the columns sheet does not name.
 
     Raises
     ------
@@ -52,7 +61,7 @@ def harmonise_center(
         return tables.empty("patients"), tables.frame("status", [_status(center, "", "flagged", Reason.NO_TABLE)])
     table = Path(table)
     mapped = center_columns(center, columns)
-    records = read_records(table, [c.header for c in mapped], [code for c in mapped for code in c.shown_codes])
+    records = read_records(table, [c.header for c in mapped], [code for c in mapped for code in c.shown_codes], limits)
     if records.empty:
         empty = _status(center, "", "flagged", Reason.NO_TABLE, f"{table.name} holds no patient")
         return tables.empty("patients"), tables.frame("status", [empty])
@@ -77,10 +86,12 @@ def _check_header(table: Path, column: Column, headers: list[str]) -> None:
     if count > 1:
         raise StudyError(f"{table}: {count} columns have the header {column.header!r}; {column.where} needs it once.")
     if count == 0:
-        lower = {header.casefold(): header for header in headers}
+        # the headers are not shown: in a table without any, they are the first patient's name and dates
+        lower = {header.casefold(): number for number, header in enumerate(headers, start=1)}
         close = difflib.get_close_matches(column.header.casefold(), list(lower), n=1, cutoff=0.5)
-        some = ", ".join(map(repr, headers[:HEADERS_SHOWN]))
-        hint = f"did you mean {lower[close[0]]!r}?" if close else f"it has {some}."
+        hint = (
+            f"did you mean the header of its column {lower[close[0]]}?" if close else f"it has {len(headers)} columns."
+        )
         missing = f"{table} has no column {column.header!r} ({column.name})"
         raise StudyError(f"{column.where}, column column: {missing}; {hint}")
 
@@ -88,7 +99,7 @@ def _check_header(table: Path, column: Column, headers: list[str]) -> None:
 def _identify(
     center: str, table: Path, column: Column, records: pd.DataFrame, key: bytes
 ) -> tuple[pd.DataFrame, list[dict]]:
-    """Rows with an id, with columns ``patient`` (pseudonym) and ``_id`` (as written) added; status of the others."""
+    """Rows with an id, with the column ``patient`` (pseudonym) added; status of the others."""
     unnamed = records[column.header].map(lambda text: plain(text) in column.missing)
     status = [
         _status(
@@ -97,8 +108,8 @@ def _identify(
         for row in records.index[unnamed]
     ]
     people = records[~unnamed].copy()
-    people["_id"] = people[column.header]
-    people["patient"] = [pseudonym(key, center, raw_id) for raw_id in people["_id"]]
+    ids = [text.zfill(column.digits) if text.isdecimal() else text for text in people[column.header]]
+    people["patient"] = [pseudonym(key, center, raw_id) for raw_id in ids]
     return people, status
 
 
@@ -107,20 +118,11 @@ def _convert_column(
 ) -> list[float | int | str | None]:
     texts = list(people[column.header])
     values = [convert(text, column) for text in texts]
-    written = [value for value in values if value.value is not None or value.reason]
-    understood = 2 * sum(value.value is not None for value in written) >= len(written)
-    for row, text, value in zip(people.index, texts, values, strict=True):
+    for row, value in zip(people.index, values, strict=True):
         if value.reason:
-            found = _found(text, value, understood, people.at[row, "_id"])
-            detail = f"{table.name}, row {row}, column {column.header!r} ({column.name}): {found}"
+            detail = f"{table.name}, row {row}, column {column.header!r} ({column.name}): {value.problem}"
             status.append(_status(center, people.at[row, "patient"], "flagged", value.reason, detail))
     return [value.value for value in values]
-
-
-def _found(text: str, value: Value, understood: bool, raw_id: str) -> str:
-    if value.reason == Reason.OUT_OF_RANGE:
-        return value.problem
-    return f"found {shown(text, understood=understood, patient_id=raw_id)}, {value.problem}"
 
 
 def _check_times(center: str, table: Path, rows: pd.DataFrame, status: list[dict]) -> pd.DataFrame:
@@ -154,9 +156,9 @@ def _merge_duplicates(center: str, table: Path, rows: pd.DataFrame, status: list
 
 def _unmapped(center: str, table: Path, mapped: list[Column], headers: Iterable[str]) -> list[dict]:
     known = {column.header for column in mapped}
-    unused = [header[:40] for header in headers if header and header not in known]
+    unused = [str(number) for number, header in enumerate(headers, start=1) if header and header not in known]
     if not unused:
         return []
-    more = f" and {len(unused) - HEADERS_SHOWN} more" if len(unused) > HEADERS_SHOWN else ""
-    detail = f"{table.name}: not in the columns sheet: {', '.join(unused[:HEADERS_SHOWN])}{more}"
+    more = f" and {len(unused) - NUMBERS_SHOWN} more" if len(unused) > NUMBERS_SHOWN else ""
+    detail = f"{table.name}: not in the columns sheet: column {', '.join(unused[:NUMBERS_SHOWN])}{more}"
     return [_status(center, "", "flagged", Reason.UNMAPPED_COLUMN, detail)]

@@ -8,7 +8,6 @@ from ichor.cohort.dictionary import variables
 from ichor.cohort.records import plain
 from ichor.reasons import Reason
 
-LONGEST_SHOWN = 12
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,(\d{1,2}|\d{4,})$")  # three digits could be thousands: not guessed
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 
@@ -24,7 +23,8 @@ class Value:
     reason : Reason or None
         Why a written value is missing; None when it was converted, or when the cell says missing.
     problem : str
-        What was expected, and for a number out of range what was found; never the text of the cell.
+        What was found, in words, and what was expected; never the text or number of the cell, which may be a name, a
+        date or a record number in the wrong column.
     """
 
     value: float | int | str | None
@@ -58,7 +58,9 @@ def convert(text: str, column: Column) -> Value:
         written, factor = column.codes[code], 1.0
     elif allowed:
         if column.codes or code not in allowed:
-            return Value(None, Reason.UNKNOWN_CODE, f"expected {', '.join(column.shown_codes or allowed)}")
+            return Value(
+                None, Reason.UNKNOWN_CODE, f"{_found(text)}, expected {', '.join(column.shown_codes or allowed)}"
+            )
         written, factor = code, 1.0
     else:
         written, factor = text.strip(), column.factor
@@ -74,45 +76,19 @@ def _number(written: str, factor: float, column: Column) -> Value:
     if not NUMBER.match(written):
         codes = f" or {', '.join(column.shown_codes)}" if column.shown_codes else ""
         unit = f" in {column.unit}" if column.unit else ""
-        return Value(None, Reason.UNKNOWN_CODE, f"expected a number{unit}{codes}")
+        return Value(None, Reason.UNKNOWN_CODE, f"{_found(written)}, expected a number{unit}{codes}")
     value = round(float(written) * factor, 6)
     low = variable.minimum if variable.minimum is not None else float("-inf")
     high = variable.maximum if variable.maximum is not None else float("inf")
     whole = variable.kind != "integer" or value.is_integer()
     if variable.values and value not in variable.values or not low <= value <= high or not whole:
-        converted = "" if factor == 1.0 else f" = {value:g} {variable.unit}"
-        return Value(None, Reason.OUT_OF_RANGE, f"found {_short(written)}{converted}, expected {variable.allowed}")
+        found = "a smaller number" if value < low else "a larger number" if value > high else "another number"
+        return Value(None, Reason.OUT_OF_RANGE, f"found {found}, expected {variable.allowed}")
     return Value(int(value) if variable.kind == "integer" else value)
 
 
-def _short(number: str) -> str:
-    return number if len(re.sub(r"\D", "", number)) < 6 else "a number of 6 or more digits"
-
-
-def shown(text: str, *, understood: bool, patient_id: str) -> str:
-    """A cell's text for a status table that others read: only if it cannot identify the patient.
-
-    Parameters
-    ----------
-    text : str
-        The cell.
-    understood : bool
-        Whether at least half of the column's cells were converted. If not, the sheet may point at the wrong column,
-        of names for example, and nothing longer than one character is shown.
-    patient_id : str
-        The patient's id as the center writes it.
-
-    Returns
-    -------
-    str
-        The text in quotation marks, or its length in words. Dates, numbers of 6 or more digits, texts of more than
-        12 characters and the patient's id are never shown.
-    """
+def _found(text: str) -> str:
+    """Say what a cell holds without showing it."""
     text = text.strip()
-    digits = re.sub(r"\D", "", text)
-    looks_dated = bool(re.search(r"\d{1,4}[-/.年]\d{1,2}([-/.月]\d|月)", text))
-    personal = patient_id.strip().casefold()
-    identifying = looks_dated or len(digits) >= 6 or bool(personal) and personal in text.casefold()
-    if identifying or len(text) > (LONGEST_SHOWN if understood else 1):
-        return f"a text of {len(text)} characters"
-    return f'"{text}"'
+    kind = "number" if NUMBER.match(text) else "text"
+    return f"found a {kind} of {len(text)} character{'s' if len(text) != 1 else ''}"

@@ -1,4 +1,4 @@
-"""Plots of how well predicted masks agree with reference masks: Dice by center, and Bland-Altman for volumes."""
+"""Plots of how well predicted masks agree with reference masks: Dice by center, volumes, Bland-Altman."""
 
 import math
 
@@ -109,6 +109,43 @@ def draw_bland_altman(masks: pd.DataFrame, summary: pd.DataFrame, label: str, *,
         panel.canvas.dots(
             panel.points(mean[own], difference[own]), f"stroke:{center_color(i)};stroke-width:5;opacity:.7"
         )
+    return panel.canvas
+
+
+def draw_volumes(masks: pd.DataFrame, summary: pd.DataFrame, label: str, *, simulated: bool) -> Canvas:
+    """Predicted against reference volume, all centers in one panel, with the line on which they are equal.
+
+    Parameters
+    ----------
+    masks : DataFrame
+        Masks table of one split.
+    summary : DataFrame
+        Agreement table of the same split; concordance and intraclass correlation come from its row ``all``.
+    label : str
+        Column suffix of the label, for example ``"iph"``.
+    simulated : bool
+        Whether to stamp the figure.
+    """
+    predicted, reference = (masks[name].astype(float) for name in (f"{label}_ml", f"reference_{label}_ml"))
+    paired = masks[predicted.notna() & reference.notna()]
+    whole = summary[(summary["label"] == label) & (summary["center"] == "all")]
+    ccc, icc = (float(whole.iloc[0][name]) if len(whole) else math.nan for name in ("ccc", "icc"))
+    high = max([*paired[f"{label}_ml"], *paired[f"reference_{label}_ml"], 1.0]) * 1.04
+    said = f"CCC {numbers.plain(ccc)}, ICC {numbers.plain(icc)}"
+    title = f"{names.LABELS.get(label, label)}: volumes"
+    panel = Panel(
+        title, "Reference (mL)", "Predicted (mL)", (0, high), (0, high),
+        label=f"Predicted against reference volume. {title}: {said}, {len(paired)} scans.", simulated=simulated,
+        width=300, height=210,
+    )  # fmt: skip
+    ticks, digits = nice_ticks(0, high)
+    panel.axes(ticks, ticks, (digits, digits))
+    panel.canvas.path(panel.points([0, high], [0, high]), "axis")
+    for i, center in enumerate(sorted(masks["center"].unique())):
+        own = paired[paired["center"] == center]
+        points = panel.points(own[f"reference_{label}_ml"].to_numpy(float), own[f"{label}_ml"].to_numpy(float))
+        panel.canvas.dots(points, f"stroke:{center_color(i)};stroke-width:5;opacity:.7")
+    panel.canvas.text(panel.x(0) + 8, panel.y(high) + 14, said, "muted small")
     return panel.canvas
 
 

@@ -29,7 +29,10 @@ def choose(masks: pd.DataFrame, scans: pd.DataFrame, split: str) -> list[Case]:
     if rows.empty:
         return []
     places = {title: round(quantile * (len(rows) - 1)) for title, quantile in QUANTILES.items()}
-    return [_read(rows.iloc[place], title) for title, place in places.items()]
+    if len(rows) >= 8:  # with fewer it is the lower quartile
+        places = {**places, "Second worst Dice": 1}
+    ordered = sorted(places.items(), key=lambda item: -item[1])
+    return [_read(rows.iloc[place], title) for title, place in ordered]
 
 
 def _read(row: pd.Series, title: str) -> Case:

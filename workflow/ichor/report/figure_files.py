@@ -82,10 +82,11 @@ def _segmentation_agreement(study: Drawn) -> Canvas:
         if f"dice_{label}" in masks and (own["n"] > 0).any():
             of_split = masks[masks["split"] == split]
             panels.append(agreement.draw_dice(of_split, own, label, simulated=study.simulated, width=362))
+            panels.append(agreement.draw_volumes(of_split, own, label, simulated=study.simulated))
             panels.append(agreement.draw_bland_altman(of_split, own, label, simulated=study.simulated))
     if not panels:
         return note("No center brought reference masks to compare with.", simulated=study.simulated)
-    return stack(panels, 2, f"Agreement of predicted with reference masks, split {split}. " + _said(panels))
+    return stack(panels, 3, f"Agreement of predicted with reference masks, split {split}. " + _said(panels))
 
 
 def _segmentation_examples(study: Drawn) -> Canvas:

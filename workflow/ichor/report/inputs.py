@@ -9,7 +9,12 @@ from ichor import tables
 from ichor.errors import StudyError
 
 # Tables of the waists, checked on reading.
-CHECKED = ("status", "patients", "scans", "splits", "masks", "cohort", "metrics")
+CHECKED = ("status", "patients", "scans", "splits", "masks", "measures", "cohort", "metrics")
+
+AGREEMENT = (
+    "n n_dice dice_q1 dice_median dice_q3 nsd_median n_hd95 hd95_median_mm bias_ml loa_low_ml loa_high_ml ccc icc "
+    "within_10_percent within_mdd"
+)
 
 # Columns that the report uses of the tables which have no schema file.
 OTHERS = {
@@ -21,7 +26,8 @@ OTHERS = {
     "table_one": (
         "variable level unit center kind n missing median q1 q3 count percent standardized_difference".split()
     ),
-    "agreement": ("split center label n n_dice dice_q1 dice_median dice_q3 bias_ml loa_low_ml loa_high_ml ccc".split()),
+    "agreement": f"split center label {AGREEMENT}".split(),
+    "agreement_groups": f"split group level label {AGREEMENT}".split(),
 }
 
 TableLike = pd.DataFrame | str | Path

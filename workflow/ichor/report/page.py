@@ -13,6 +13,7 @@ from ichor import __version__
 from ichor.errors import StudyError
 from ichor.report import (
     agreement,
+    data_sources,
     findings,
     flow,
     flow_chart,
@@ -42,6 +43,8 @@ def write_page(
     cases: Sequence[montage.Case] = (),
     growth_ml: float | None = None,
     auc_alarm: float | None = None,
+    sources: Sequence[Mapping[str, object]] = (),
+    quality: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the report page.
 
@@ -53,7 +56,8 @@ def write_page(
         ``name``, ``title`` and ``simulated``; a simulated study is marked on the page and on every figure.
     tables : mapping
         Name -> DataFrame or path (or a list of them) of: status, patients, scans, splits, masks, cohort, metrics,
-        comparisons, curves, flow, table_one, agreement. What is left out is said to be missing.
+        comparisons, curves, flow, table_one, measures, agreement, agreement_groups. What is left out is said to be
+        missing.
     provenance : mapping, optional
         What `ichor.provenance.collect` returns.
     models : mapping, optional
@@ -64,6 +68,10 @@ def write_page(
         Growth in mL that counts as expansion; limits of agreement are held against it.
     auc_alarm : float, optional
         External expansion AUC above which a leak is suspected (real patients only).
+    sources : sequence of mapping
+        Of `ichor.presets.sources`: public data sets, whose licences and citations the page gives.
+    quality : mapping, optional
+        Center -> its quality page, relative to `out`.
 
     Returns
     -------
@@ -81,8 +89,13 @@ def write_page(
     data = inputs.load(tables)
     looks = palette.looks(data["metrics"], models)
     context = _context(data, looks, bool(study["simulated"]))
+    public = data_sources.section(sources)
+    if public:
+        context["contents"].insert(2, {"id": "data", "title": "Data"})
     context |= {
         "study": dict(study),
+        "sources": public,
+        "quality": dict(quality or {}),
         "version": __version__,
         "findings": {
             "cohort": findings.cohort(data),
@@ -130,6 +143,7 @@ def _context(data: dict[str, pd.DataFrame], looks: dict, simulated: bool) -> dic
         "flow": _flow(data["flow"], data["scans"], simulated),
         "table_one": frames.table_one(data["table_one"]),
         "agreement": _agreement(data, simulated),
+        "measures": _measures(data["measures"]),
         "tasks": tasks,
         "reachable": _reachable(data["metrics"], looks, simulated),
         "aside": {"summary": set_aside.summary(data["status"]), "rows": set_aside.rows(data["status"])},
@@ -194,6 +208,8 @@ def _agreement(data: dict[str, pd.DataFrame], simulated: bool) -> dict | None:
     if split is None or not (summary["n"] > 0).any():
         return None
     masks, own = masks[masks["split"] == split], summary[summary["split"] == split]
+    groups = data["agreement_groups"]
+    groups = groups[groups["split"] == split]
     centers = [
         {"name": center, "color": palette.center_color(i)} for i, center in enumerate(sorted(masks["center"].unique()))
     ]
@@ -202,12 +218,14 @@ def _agreement(data: dict[str, pd.DataFrame], simulated: bool) -> dict | None:
         if f"dice_{label}" in masks and (own.loc[own["label"] == label, "n"] > 0).any():
             dice = agreement.draw_dice(masks, own, label, simulated=simulated)
             plot = agreement.draw_bland_altman(masks, own, label, simulated=simulated)
+            volumes = agreement.draw_volumes(masks, own, label, simulated=simulated)
             name = names.LABELS.get(label, label)
             figures.append(
                 {
                     "label": label,
                     "name": name,
                     "dice": Markup(dice.render()),
+                    "volumes": Markup(volumes.render()),
                     "bland_altman": Markup(plot.render()),
                     "centers": centers,
                 }
@@ -217,8 +235,17 @@ def _agreement(data: dict[str, pd.DataFrame], simulated: bool) -> dict | None:
         "split": split,
         "figures": figures,
         "table": frames.agreement(own),
+        "groups": frames.agreement_groups(groups) if len(groups) else None,
         "others": [(s, frames.agreement(summary[summary["split"] == s])) for s in others],
     }
+
+
+def _measures(measures: pd.DataFrame) -> dict | None:
+    """Which measures are known in the first split."""
+    split = agreement.main_split(measures)
+    if split is None:
+        return None
+    return {"split": split, "table": frames.availability(measures[measures["split"] == split])}
 
 
 def _tasks(data: dict[str, pd.DataFrame], looks: dict, simulated: bool) -> list[dict]:

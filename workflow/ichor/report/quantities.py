@@ -142,6 +142,19 @@ TERMS = (
         "Concordance correlation coefficient: like a correlation, but it falls when one measurement is always larger.",
     ),
     Quantity(
+        "ICC", 2, "1",
+        "Intraclass correlation, ICC(2,1): share of the variance that lies between scans and not between prediction "
+        "and reference. A high one can hide differences of many mL.",
+    ),
+    Quantity(
+        "NSD", 2, "1",
+        "Normalised surface distance: share of the two outlines that lie within 2 mm of each other.",
+    ),
+    Quantity(
+        "HD95", 1, "0",
+        "95th percentile of the distances between the two outlines: all but the farthest twentieth are nearer.",
+    ),
+    Quantity(
         "Mean over centers", 2, "",
         "Random-effects mean (REML) of the centers’ estimates, with a Knapp-Hartung interval: what holds on average "
         "over centers like these.",

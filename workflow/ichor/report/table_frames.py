@@ -1,6 +1,6 @@
 """Plain tables of the page: columns and rows as text, ready for the template."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 import yaml
@@ -8,6 +8,18 @@ import yaml
 from ichor.report import names, numbers
 from ichor.report.flow import table as exclusions
 
+AGREEMENT_GROUPS = {"size": "reference", "location": "location", "manufacturer": "scanner"}
+MEASURES = {
+    "Volume of the parenchymal hemorrhage": "iph_ml",
+    "Error to expect of that volume": "iph_error_ml",
+    "ABC/2, diameter, surface": "abc2_ml",
+    "Hounsfield units": "hu_mean",
+    "Location and side": "location",
+    "Midline shift": "auto_midline_shift_mm",
+    "Automatic markers": "auto_blend",
+}
+"""What the table of available measures names, and the column that stands for it."""
+ONE_EMPTY = "In every scan one of the masks is empty."
 STEPS = {"merge": "scans and records together", "labelled": "label"}
 
 
@@ -120,24 +132,65 @@ def _short(value: float) -> str:
 
 def agreement(summary: pd.DataFrame) -> dict:
     """Agreement of one split by label and center, with notes for what is missing."""
+    ordered = summary.sort_values("center", key=lambda c: c.map(names.center_order), kind="stable")
+    return _agreement(ordered, lambda row: names.center(row.center))
+
+
+def agreement_groups(summary: pd.DataFrame) -> dict:
+    """Agreement of one split by label within sizes, locations and scanners."""
+    return _agreement(summary, lambda row: f"{AGREEMENT_GROUPS.get(row.group, row.group)}: {row.level}")
+
+
+def _agreement(summary: pd.DataFrame, name: Callable) -> dict:
     notes = numbers.Footnotes()
     bodies = []
     for label in summary["label"].drop_duplicates():
         own = summary[summary["label"] == label]
-        rows = []
-        for row in own.sort_values("center", key=lambda c: c.map(names.center_order)).itertuples():
-            dice = _estimate(row.dice_median, numbers.interval(row.dice_q1, row.dice_q3), 2, notes)
-            bias = _estimate(row.bias_ml, numbers.interval(row.loa_low_ml, row.loa_high_ml, 1), 1, notes)
-            ccc = _estimate(row.ccc, "", 2, notes)
-            counts = [numbers.count(row.n_dice), numbers.count(row.n)]
-            rows.append({"name": names.center(row.center), "cells": [dice, counts[0], bias, ccc, counts[1]]})
+        rows = [{"name": name(row), "cells": _agreement_cells(row, notes)} for row in own.itertuples()]
         bodies.append({"heading": names.LABELS.get(label, label), "rows": rows})
     return {"bodies": bodies, "notes": notes}
 
 
-def _estimate(value: float, between: str, digits: int, notes: numbers.Footnotes) -> dict:
+def _agreement_cells(row: tuple, notes: numbers.Footnotes) -> list:
+    """One row's cells, in the order of the columns of the template's macro ``agreement_table``."""
+    none = "no_reference" if not row.n else ""
+    empty, few, alike = (
+        none or "Both masks are empty.",
+        none or ONE_EMPTY,
+        none or "Too few scans, or volumes all alike.",
+    )
+    within = [100 * share for share in (row.within_10_percent, row.within_mdd)]
+    # what readers differ by is known for parenchymal hemorrhage alone
+    detectable = _estimate(within[1], "", 0, notes, none) if row.label == "iph" else {"kind": "none"}
+    return [
+        _estimate(row.dice_median, numbers.interval(row.dice_q1, row.dice_q3), 2, notes, empty),
+        _estimate(row.nsd_median, "", 2, notes, empty),
+        _estimate(row.hd95_median_mm, "", 1, notes, few),
+        numbers.count(row.n_dice),
+        _estimate(row.bias_ml, numbers.interval(row.loa_low_ml, row.loa_high_ml, 1), 1, notes, none),
+        _estimate(row.ccc, "", 2, notes, alike),
+        _estimate(row.icc, "", 2, notes, alike),
+        _estimate(within[0], "", 0, notes, none),
+        detectable,
+        numbers.count(row.n),
+    ]
+
+
+def availability(measures: pd.DataFrame) -> dict | None:
+    """How many scans of one split have each kind of measure; None without any."""
+    if measures.empty:
+        return None
+    rows = []
+    for heading, column in MEASURES.items():
+        known = int(measures[column].notna().sum())
+        rows.append({"cells": [heading, numbers.count(known), numbers.percent(known, len(measures))]})
+    columns = [{"name": "Measure", "num": False}, {"name": "Scans", "num": True}, {"name": "Share", "num": True}]
+    return {"columns": columns, "rows": rows}
+
+
+def _estimate(value: float, between: str, digits: int, notes: numbers.Footnotes, why: str) -> dict:
     if numbers.missing(value):
-        return {"kind": "missing", **notes.mark("no_reference")}
+        return {"kind": "missing", **notes.mark(why)}
     return {"kind": "value", "estimate": numbers.plain(value, digits), "interval": between, "note": None}
 
 
