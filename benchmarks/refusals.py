@@ -26,7 +26,7 @@ sys.path.insert(0, str(REPOSITORY / "workflow"))
 from ichor.simulate.anatomy import build_template, compose_head, draw_individual
 from ichor.simulate.bleeds import BleedPlan, bleed, draw_center
 from ichor.simulate.centers import CENTERS
-from ichor.simulate.defects import DEFECTS
+from ichor.simulate.defects.catalogue import DEFECTS
 from ichor.simulate.dicom_writer import Exam, Series, write_ct_series
 from ichor.simulate.scanner import draw_pose, pad_outside, scan_head
 from ichor.simulate.trials import Outcome, fault, ingest, read_images, write_images

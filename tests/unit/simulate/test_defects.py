@@ -8,7 +8,7 @@ from ichor.dicom.regrid import LPS_TO_RAS
 from ichor.reasons import Reason
 from ichor.simulate.anatomy import build_template, compose_head, draw_individual
 from ichor.simulate.bleeds import BleedPlan, bleed, draw_center
-from ichor.simulate.defects import DEFECTS
+from ichor.simulate.defects.catalogue import DEFECTS
 from ichor.simulate.dicom_writer import Encoding, Exam, Series, write_ct_series
 from ichor.simulate.scanner import Scanner, draw_pose, scan_head
 from ichor.simulate.trials import fault, ingest, read_images, write_images

@@ -16,7 +16,7 @@ from ichor.dicom.index import index_center
 from ichor.dicom.select import select_series
 from ichor.private_tables import read_private
 from ichor.pseudonyms import pseudonym
-from ichor.simulate.defects import Defect
+from ichor.simulate.defects.catalogue import Defect
 
 KEY = b"a key for simulated patients 32 b"
 
