@@ -19,8 +19,24 @@ def bad_day(slurm, tmp_path_factory):
     def job(center: str) -> tuple[str, str, str]:
         return queued(slurm, study).get(f"index_center {center}", ("", "", ""))
 
-    def running(center: str) -> tuple[str, str, str]:
-        return until(lambda: job(center) if job(center)[1] == "RUNNING" else None, f"job of {center} to run")
+    drained = []
+
+    def drain(job: tuple[str, str, str]) -> None:
+        drained.append(job)
+        slurm.run("scontrol", "update", "nodename=c2", "state=drain", "reason=test")
+
+    blows = {  # what happens to a job as soon as it runs; that of `memory` fails by itself
+        "dying": lambda job: slurm.kill_node(job[2]),
+        "drain": drain,
+        "time": lambda job: slurm.freeze_job(job[0]),
+        "cancel": lambda job: slurm.run("scancel", job[0]),
+    }
+
+    def all_have_fallen() -> bool:
+        for center in list(blows):
+            if (now := job(center))[1] == "RUNNING":
+                blows.pop(center)(now)
+        return not blows
 
     try:
         until(lambda: all(job(center)[1] == "PENDING" for center in CENTERS), "five jobs in a full queue")
@@ -33,18 +49,14 @@ def bad_day(slurm, tmp_path_factory):
         ]:
             slurm.run("scontrol", "update", f"JobId={job(center)[0]}", *change)
         slurm.run("scancel", *others)
-        slurm.kill_node(running("dying")[2])
-        slurm.freeze_job(running("time")[0])
-        slurm.run("scontrol", "update", "nodename=c2", "state=drain", "reason=test")
-        drained = running("drain")
-        slurm.run("scancel", running("cancel")[0])
+        until(all_have_fallen, f"jobs of {', '.join(blows)} to run", seconds=300)
         until(lambda: run.poll() is not None, "the end of the run", seconds=800)
     finally:
         stop(run)
     text = (study / "run.log").read_text()
     assert run.returncode == 0, text[-6000:]
     jobs = {center: [row for row in accounting(slurm, study) if row.what.endswith(center)] for center in CENTERS}
-    return study, jobs, drained
+    return study, jobs, drained[0]
 
 
 def test_a_full_queue_is_waited_for_and_every_center_is_indexed_once(bad_day):
