@@ -33,6 +33,7 @@ ON_CLUSTER = {
     "train_segmentation": 2,
     "segment_shard": 2,
     "measure_shard": 2,
+    "quality_shard": 2,
     "fit_model": 2,
     "predict_model": 2,
     "evaluate": 1,
