@@ -126,12 +126,13 @@ def read_volume(path: Path) -> tuple[np.ndarray, np.ndarray]:
     image = nib.load(path)
     raw = np.asanyarray(image.dataobj.get_unscaled())
     slope, intercept = float(image.dataobj.slope), float(image.dataobj.inter)
+    lowest, highest = raw.min(), raw.max()  # before flipping: the voxels in the order in which they lie in memory
     raw, affine = _flipped(raw, np.asarray(image.affine, float))
     if slope not in (0, 1) or not intercept.is_integer() or not np.issubdtype(raw.dtype, np.integer):
         scaled = raw * np.float32(slope) + np.float32(intercept)
         whole = slope.is_integer() and intercept.is_integer() and np.issubdtype(raw.dtype, np.integer)
         return (np.rint(scaled).astype(np.int32) if whole else scaled), affine
-    low, high = int(raw.min()) + int(intercept), int(raw.max()) + int(intercept)
+    low, high = int(lowest) + int(intercept), int(highest) + int(intercept)
     fits = low >= np.iinfo(np.int16).min and high <= np.iinfo(np.int16).max
     data = np.empty(raw.shape, np.int16 if fits else np.int32, order="F")
     if raw.dtype == np.int16 and fits:
