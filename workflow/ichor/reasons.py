@@ -34,7 +34,6 @@ class Reason(StrEnum):
     FOLLOWUP_BEFORE_BASELINE = "followup_before_baseline"
     # convert and check
     MISSING_SLICES = "missing_slices"
-    UNEVEN_SPACING = "uneven_spacing"
     DUPLICATE_SLICES = "duplicate_slices"
     CONVERSION_FAILED = "conversion_failed"
     WRONG_EXTENT = "wrong_extent"
@@ -55,7 +54,6 @@ class Reason(StrEnum):
     BURNED_IN_TEXT = "burned_in_text"
     # clinical tables
     NO_TABLE = "no_table"
-    MISSING_COLUMN = "missing_column"
     UNMAPPED_COLUMN = "unmapped_column"
     UNKNOWN_CODE = "unknown_code"
     OUT_OF_RANGE = "out_of_range"
@@ -124,7 +122,6 @@ MEANING: dict[Reason, str] = {
     Reason.AFTER_SURGERY: "Scanned after surgery.",
     Reason.FOLLOWUP_BEFORE_BASELINE: "The follow-up scan is not later than the baseline scan.",
     Reason.MISSING_SLICES: "Slices are missing inside the series.",
-    Reason.UNEVEN_SPACING: "The distances between slices vary and could not be resampled.",
     Reason.DUPLICATE_SLICES: "Several slices lie at one position.",
     Reason.CONVERSION_FAILED: "DICOM to NIfTI conversion failed.",
     Reason.WRONG_EXTENT: "The converted volume's extent differs from the DICOM positions.",
@@ -144,7 +141,6 @@ MEANING: dict[Reason, str] = {
     Reason.SLICE_LEVELS_DIFFER: "Some slices are empty or have other intensities than those beside them.",
     Reason.BURNED_IN_TEXT: "Text is burned into the images; it may name the patient.",
     Reason.NO_TABLE: "The center brings no clinical table.",
-    Reason.MISSING_COLUMN: "A mapped column is absent from the center's table.",
     Reason.UNMAPPED_COLUMN: "A column of the center's table is not mapped.",
     Reason.UNKNOWN_CODE: "A value is not among the codes of the column sheet.",
     Reason.OUT_OF_RANGE: "A value lies outside its possible range.",
@@ -203,7 +199,6 @@ ADVICE: dict[Reason, str] = {
     Reason.MASK_AT_SCAN_EDGE: "Look for a scan that covers the whole bleed; the mask is kept.",
     Reason.MEASURES_FAILED: "See the log; the mask itself is kept.",
     Reason.NO_TABLE: "Name the center's table in the centers sheet; without it only segmentation runs for the center.",
-    Reason.MISSING_COLUMN: "Correct the column's name in the columns sheet.",
     Reason.UNKNOWN_CODE: "Add the code to the columns sheet, or list it as missing.",
     Reason.OUT_OF_RANGE: "Check value and unit in the center's table.",
     Reason.NO_SCAN: "Check whether the patient's id is written alike in table and DICOM.",
