@@ -15,7 +15,7 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "workflow"))  # the library is not installed
 
 from ichor import tables
 from ichor.cohort.alike import SHIFTS, similar

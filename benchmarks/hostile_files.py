@@ -144,7 +144,7 @@ def _subjects_of_members(path: str, center: str, relative: str) -> set[str]:
         with zipfile.ZipFile(path) as archive:
             return {file_subject(KEY, center, f"{relative}//{name}") for name in archive.namelist()}
     except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
-        return set()
+        return set()  # no archive: then the file itself must have a code, or it counts as lost
 
 
 def measure(place: Path, files: int, seed: int, patients: int = 2) -> tuple[list[Row], dict]:

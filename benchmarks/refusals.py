@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from rows import REPOSITORY, Row, save
 
-sys.path.insert(0, str(REPOSITORY / "workflow"))
+sys.path.insert(0, str(REPOSITORY / "workflow"))  # the library is not installed: nothing is built
 
 from ichor.simulate.anatomy import build_template, compose_head, draw_individual
 from ichor.simulate.bleeds import BleedPlan, bleed, draw_center

@@ -10,7 +10,7 @@ from ichor.pseudonyms import pseudonym
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory, repository):
-    sys.path.insert(0, str(repository / "benchmarks"))
+    sys.path.insert(0, str(repository / "benchmarks"))  # scripts, in no package
     try:
         from hostile_files import measure
     finally:

@@ -18,7 +18,7 @@ _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
-_declared = []  # keeps the torch.library fragment alive: its schemas vanish when it is collected
+_declared = []  # keeps the fragment alive: its schemas vanish when it is collected
 
 
 def import_torchvision() -> ModuleType:
@@ -56,9 +56,9 @@ def _declare_operators() -> None:
     """Declare the schemas once; twice would be an error."""
     if _declared:
         return
-    import torch
+    from torch import library
 
-    fragment = torch.library.Library("torchvision", "FRAGMENT")
+    fragment = library.Library("torchvision", "FRAGMENT")
     for schema in _SCHEMAS:
         fragment.define(schema)
     _declared.append(fragment)

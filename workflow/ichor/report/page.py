@@ -1,11 +1,9 @@
 """The report: one HTML file that needs no other file and no network."""
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
@@ -29,8 +27,7 @@ from ichor.report import (
 )
 from ichor.report import table_frames as frames
 from ichor.report import task_figures as drawn
-
-TEMPLATES = Path(__file__).resolve().parent / "template"
+from ichor.report.templates import TEMPLATES, anchor, environment
 
 
 def write_page(
@@ -110,30 +107,13 @@ def write_page(
         "svg_css": Markup(svg.RULES),
         "js": Markup((TEMPLATES / "page.js").read_text(encoding="utf-8")),
     }
-    text = _environment().get_template("page.html.j2").render(context)
+    text = environment().get_template("page.html.j2").render(context)
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_suffix(out.suffix + ".part")
     part.write_text(text.lstrip(), encoding="utf-8", newline="\n")
     os.replace(part, out)
     return out
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["anchor"] = anchor
-    return environment
-
-
-def anchor(words: str) -> str:
-    """Name for a place in the page, from words."""
-    return "t-" + re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")[:60]
 
 
 def _context(data: dict[str, pd.DataFrame], looks: dict, simulated: bool) -> dict:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
@@ -14,9 +13,9 @@ from ichor.disk_space import whole_file
 from ichor.reasons import ADVICE, MEANING, Reason
 from ichor.report import names, numbers
 from ichor.report.quality_pictures import HISTOGRAM_HU
+from ichor.report.templates import TEMPLATES, environment
 from ichor.tables import STAGES
 
-TEMPLATES = Path(__file__).resolve().parent / "template"
 MOST_ROWS = 1500
 """Set-aside rows on the page; the rest is in the status table."""
 BARS = 24
@@ -69,14 +68,7 @@ def write_quality_page(
         "css": Markup((TEMPLATES / "page.css").read_text() + (TEMPLATES / "quality.css").read_text()),
         "js": Markup((TEMPLATES / "quality.js").read_text()),
     }
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("quality.html.j2").render(context)
+    text = environment().get_template("quality.html.j2").render(context)
     with whole_file(out) as part:
         part.write_text(text.lstrip(), encoding="utf-8", newline="\n")
 

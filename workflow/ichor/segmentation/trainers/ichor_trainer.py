@@ -1,4 +1,4 @@
-"""nnU-Net's trainer with a budget from the config, seeded epochs and checkpoints that nothing has to unpickle.
+"""nnU-Net's trainer with a budget from the config, seeded epochs and checkpoints of tensors and plain values.
 
 Every sample is drawn from (seed, fold, epoch, batch, place in the batch), so a run that was killed and resumed at an
 epoch's end gives the weights of a run that never stopped, and on one CPU two runs give the same bits. On CUDA, kernels
@@ -6,7 +6,7 @@ add in varying order: close, not equal.
 
 Several processes train one network together: each makes its share of every batch, and gradients are added up. nnU-Net
 can do that too, but there the samples, the loss and the share of patches with a label depend on how many processes
-there are, and processes send each other pickles. Here their number changes how sums round, and nothing else.
+there are, and processes send each other Python objects. Here their number changes how sums round, and nothing else.
 """
 
 import time
