@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +18,9 @@ from .conftest import BUDGET
 
 SCRIPT = """
 from pathlib import Path
+from killed_in_training import Group, kill_at_step_after
 from ichor.segmentation.train import train_fold
+kill_at_step_after(Group, {work!r}, "checkpoint.pt")
 train_fold(Path({work!r}) / "plans.json", Path({work!r}), 0, budget={budget!r}, seed=5, device="cpu",
            checkpoint_every_epochs=1, out_dir=Path({out!r}))
 """
@@ -43,16 +44,12 @@ def equal(a, b):
 
 
 def start_and_kill(work, out):
-    """Start training in a process of its own and kill it -9 after its first checkpoint."""
+    """Train in a process of its own that is killed -9 after its first checkpoint."""
     code = SCRIPT.format(work=str(work), budget=LONG, out=str(out))
-    source = str(Path(__file__).resolve().parents[3] / "workflow")
-    process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": source})
-    deadline = time.monotonic() + 120
-    while not list(work.rglob("checkpoint.pt")) and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.02)
-    assert process.poll() is None, "training ended before it could be killed"
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    source, tests = Path(__file__).resolve().parents[3] / "workflow", Path(__file__).resolve().parents[1]
+    environment = {**os.environ, "PYTHONPATH": f"{source}:{tests}"}
+    killed = subprocess.run([sys.executable, "-c", code], env=environment)
+    assert killed.returncode == -signal.SIGKILL
 
 
 def test_a_killed_training_continues_and_ends_with_the_weights_of_one_never_killed(planned, own_work, tmp_path, capfd):

@@ -1,19 +1,16 @@
 """One fold trained by several processes on the CPU: the code that runs with one GPU per process on a GPU node."""
 
-import os
 import shutil
-import signal
-import subprocess
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from safetensors.numpy import load_file
+from tests.unit.killed_in_training import launch_killed
 
 from ichor.errors import StudyError
+from ichor.segmentation import train as starter
 from ichor.segmentation.train import train_fold
 
 from .conftest import BUDGET
@@ -40,29 +37,15 @@ def assert_close(one, several):
     pd.testing.assert_frame_equal(one[1][figures], several[1][figures], rtol=1e-3)
 
 
-def kill_a_process_after_the_first_checkpoint(work):
-    """Kill -9 the second of the processes that this one starts; return the thread that waits for them."""
-
-    def kill():
-        deadline = time.monotonic() + 120
-        while not list(work.rglob("checkpoint.pt")) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        shown = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True)
-        mine = [int(line.split()[0]) for line in shown.stdout.splitlines() if "ichor.training.worker" in line]
-        os.kill(max(mine), signal.SIGKILL)
-
-    thread = threading.Thread(target=kill)
-    thread.start()
-    return thread
-
-
-def test_two_processes_make_the_model_of_one_also_when_one_of_them_is_killed(planned, own_work, tmp_path, capfd):
+def test_two_processes_make_the_model_of_one_also_when_one_of_them_is_killed(
+    planned, own_work, tmp_path, capfd, monkeypatch
+):
     budget = UNEQUAL | {"epochs": 8}
     one = train(planned[0], tmp_path / "one", budget)
-    thread = kill_a_process_after_the_first_checkpoint(own_work)
-    with pytest.raises(RuntimeError, match=r"of 2 of this training was killed \(SIGKILL\)"):
-        train(own_work, tmp_path / "two", budget, processes=2)
-    thread.join()
+    with monkeypatch.context() as patch:
+        launch_killed(patch, starter, own_work, "checkpoint.pt")
+        with pytest.raises(RuntimeError, match=r"process 2 of 2 of this training was killed \(SIGKILL\)"):
+            train(own_work, tmp_path / "two", budget, processes=2)
     assert not (tmp_path / "two").exists()
     capfd.readouterr()
     two = train(own_work, tmp_path / "two", budget, processes=2)

@@ -1,17 +1,14 @@
 """Networks trained by two processes on the CPU: the code that runs with one GPU per process on a GPU node."""
 
 import json
-import os
-import signal
-import threading
-import time
 
 import numpy as np
-import psutil
 import pytest
 from safetensors import safe_open
+from tests.unit.killed_in_training import launch_killed
 
 from ichor.errors import StudyError
+from ichor.training import member
 from ichor.training.bundle import read
 from ichor.training.fit import fit_model
 
@@ -31,27 +28,15 @@ def fit(phantoms, tmp_path):
     return run
 
 
-def kill_one(path):
-    """Kill -9 the second of this process's children when the file is there; return the thread that waits for it."""
-
-    def kill():
-        deadline = time.monotonic() + 120
-        while not path.exists() and time.monotonic() < deadline:
-            time.sleep(0.005)
-        os.kill(max(child.pid for child in psutil.Process().children()), signal.SIGKILL)
-
-    thread = threading.Thread(target=kill)
-    thread.start()
-    return thread
-
-
-def test_two_processes_make_the_model_of_one_also_when_one_of_them_is_killed(fit, small_vit, tmp_path, capfd):
+def test_two_processes_make_the_model_of_one_also_when_one_of_them_is_killed(
+    fit, small_vit, tmp_path, capfd, monkeypatch
+):
     small_vit["training"] |= {"batch_size": 7, "epochs": 12, "patience": 4, "checkpoint_every_epochs": 1}
     one, decided = fit(small_vit, "one")
-    thread = kill_one(tmp_path / "two" / "network-0.safetensors")
-    with pytest.raises(RuntimeError, match=r"of 2 of this training was killed \(SIGKILL\)"):
-        fit(small_vit, "two", processes=2)
-    thread.join()
+    with monkeypatch.context() as patch:
+        launch_killed(patch, member, tmp_path / "two", "network-0.safetensors")
+        with pytest.raises(RuntimeError, match=r"process 2 of 2 of this training was killed \(SIGKILL\)"):
+            fit(small_vit, "two", processes=2)
     assert not (tmp_path / "two" / "bundle").exists()
     capfd.readouterr()
     two, also_decided = fit(small_vit, "two", processes=2)

@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -102,17 +101,14 @@ def test_kill_minus_nine_in_training_then_the_same_bundle(phantoms, tmp_path, sm
     script = tmp_path / "job.py"
     script.write_text(
         "import pandas as pd\n"
+        "from killed_in_training import Group, kill_at_step_after\n"
         "from ichor.training.fit import fit_model\n"
+        f"kill_at_step_after(Group, {str(tmp_path / 'a')!r}, 'network-0.safetensors')\n"
         f"fit_model(pd.read_parquet({str(tmp_path / 'cohort.parquet')!r}), **{job | folders['a']!r})\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(repository / "workflow")}
-    killed = subprocess.Popen([sys.executable, script], env=environment, stderr=subprocess.DEVNULL)
-    state = tmp_path / "a" / "network-0.safetensors"
-    while not state.exists() and killed.poll() is None:
-        time.sleep(0.01)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert not (tmp_path / "a" / "bundle").exists(), "the job ended before it could be killed"
+    environment = {**os.environ, "PYTHONPATH": f"{repository / 'workflow'}:{repository / 'tests/unit'}"}
+    killed = subprocess.run([sys.executable, script], env=environment, stderr=subprocess.DEVNULL)
+    assert killed.returncode == -signal.SIGKILL and not (tmp_path / "a" / "bundle").exists()
     for name, continues in {"a": True, "b": False}.items():
         fit_model(phantoms, **job, **folders[name])
         assert ("continues after epoch" in capsys.readouterr().out) == continues
