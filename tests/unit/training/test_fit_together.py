@@ -59,6 +59,6 @@ def test_without_as_many_gpus_nothing_is_read(fit, small_vit, monkeypatch):
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     monkeypatch.setattr(networks, "choose_device", lambda name: networks.torch.device("cuda"))
-    monkeypatch.setattr(networks, "load_views", None)
+    monkeypatch.setattr(networks, "make_examples", None)
     with pytest.raises(StudyError, match=r"is 2, but this job sees 0 GPUs \(CUDA_VISIBLE_DEVICES=3\)"):
         fit(small_vit, "two", processes=2)

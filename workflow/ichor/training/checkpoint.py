@@ -28,7 +28,8 @@ def fingerprint(settings: dict, arrays: list[np.ndarray]) -> str:
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
     for array in arrays:
         digest.update(str((array.shape, array.dtype)).encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
+        for row in array:  # of a file mapped into memory, perhaps larger than that
+            digest.update(np.ascontiguousarray(row))
     return digest.hexdigest()
 
 

@@ -98,6 +98,11 @@ class Views:
     def __len__(self) -> int:
         return len(self.image_hu)
 
+    @staticmethod
+    def shapes(n: int, spec: InputSpec) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Shapes of the two arrays for n scans."""
+        return (n, *spec.grid.shape), (n, len(spec.mask_labels), *spec.grid.shape)
+
 
 class UnusableScanError(Exception):
     """A scan that cannot become a view; carries the reason code and what was found."""
@@ -109,7 +114,11 @@ class UnusableScanError(Exception):
 
 
 def load_views(
-    rows: pd.DataFrame, spec: InputSpec, description: str, volumes: str | Path | None = None
+    rows: pd.DataFrame,
+    spec: InputSpec,
+    description: str,
+    volumes: str | Path | None = None,
+    room: Views | None = None,
 ) -> tuple[Views, pd.DataFrame]:
     """Read the scans of some cohort rows.
 
@@ -125,6 +134,8 @@ def load_views(
     volumes : path, optional
         Folder of the study's `ichor.imaging.volume_cache.VolumeCache`; without it every scan is read from its file,
         which gives the same views.
+    room : Views, optional
+        Arrays for as many scans as there are rows, to be filled; without, they are made in memory.
 
     Returns
     -------
@@ -133,10 +144,8 @@ def load_views(
     outcome : pandas.DataFrame
         One line per row, same index: ``usable`` (bool), ``reason`` and ``detail`` (empty if usable).
     """
-    views = Views(
-        np.empty((len(rows), *spec.grid.shape), np.int16),
-        np.empty((len(rows), len(spec.mask_labels), *spec.grid.shape), np.uint8),
-    )
+    of_images, of_masks = Views.shapes(len(rows), spec)
+    views = room or Views(np.empty(of_images, np.int16), np.empty(of_masks, np.uint8))
     usable, outcomes = 0, []
     cache = VolumeCache(volumes) if volumes is not None else None
     for row in track(rows.itertuples(), description, total=len(rows)):

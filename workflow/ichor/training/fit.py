@@ -12,7 +12,8 @@ from ichor.models import registry
 from ichor.reasons import Reason
 from ichor.training import bundle
 from ichor.training.job import MINIMUM_PER_CLASS, Job, check_fitting, describe, identity, too_few
-from ichor.training.rows import model_rows
+from ichor.training.rows import columns_read, model_rows
+from ichor.training.unmeasured import LABEL_OF, remark, unknown_labels, without
 
 
 def fit_model(
@@ -51,7 +52,7 @@ def fit_model(
     Returns
     -------
     pandas.DataFrame
-        Table ``status``: why there is no model, or no row.
+        Table ``status``: why there is no model, or what it does without (`ichor.training.unmeasured`), or no row.
 
     Raises
     ------
@@ -64,7 +65,10 @@ def fit_model(
     if cohort.empty:
         raise StudyError(f"models.{task}.{model}: the split has no train or tune row")
     split = str(cohort["split"].iloc[0])
-    rows = model_rows(fitting_rows(cohort, split), spec, target)
+    fitting = fitting_rows(cohort, split)
+    unknown = unknown_labels(fitting)
+    spec, left_out = without(spec, unknown)
+    rows = model_rows(fitting, spec, target)
     paths = {"checkpoint_dir": Path(checkpoint_dir), "bundle_dir": Path(bundle_dir)}
     paths["volumes_dir"] = Path(volumes_dir) if volumes_dir else None
     job = Job(task, target, model, split, spec, seed, device, precision, threads, **paths, processes=processes)
@@ -78,7 +82,10 @@ def fit_model(
 
             fitted = fit_network(job, rows)
         reason = None if fitted else Reason.TOO_FEW_EVENTS
-    return tables.empty("status") if reason is None else _without_model(job, labels, reason)
+    if reason is not None:
+        needed = [name for name, label in LABEL_OF.items() if label in unknown and name in columns_read(spec)]
+        return _without_model(job, labels, reason, needed)
+    return tables.frame("status", [remark(job.name, model, left_out)]) if left_out else tables.empty("status")
 
 
 def _fit_tabular(job: Job, rows: pd.DataFrame) -> bool:
@@ -102,11 +109,16 @@ def _no_training_set(labels: pd.Series) -> Reason | None:
     return Reason.TOO_FEW_EVENTS if too_few(labels) else None
 
 
-def _without_model(job: Job, labels: pd.Series, reason: Reason) -> pd.DataFrame:
-    """A status row that says why there is no model, and a bundle that says so too."""
+def _without_model(job: Job, labels: pd.Series, reason: Reason, unknown: list[str]) -> pd.DataFrame:
+    """A status row that says why there is no model, and a bundle that says so too.
+
+    With `unknown` volumes that the model needs, they are why.
+    """
     detail = (
         f"{job.name}: not fitted; {int(labels.sum())} of {len(labels)} labelled train rows have the outcome, "
         f"{MINIMUM_PER_CLASS} of each kind with usable input are needed"
     )
+    if unknown:
+        reason, detail = Reason.LABEL_NOT_SEGMENTED, f"{job.name}: not fitted; it needs {', '.join(unknown)}"
     bundle.save(job.bundle_dir, {}, {**identity(job), "reason": f"{reason}: {detail}"})
     return tables.frame("status", [tables.status_row("", job.model, "model", "set_aside", reason, detail)])

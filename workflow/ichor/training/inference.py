@@ -15,6 +15,9 @@ from ichor.training.data import InputSpec, Views, load_views
 from ichor.training.device import choose_device, make_deterministic
 from ichor.training.loop import LoopSettings, Training, predict_logits
 
+AT_ONCE = 512
+"""Scans that are held at once while predicting: 130 MB of the default DenseNet's views."""
+
 
 def network_of(spec: dict, inputs: InputSpec) -> nn.Module:
     """Build the network of a complete spec with one logit."""
@@ -67,6 +70,10 @@ class NetworkPredictor:
         pandas.DataFrame
             Same index: ``probability`` (NaN where it cannot be predicted), ``reason`` and ``detail`` (then given).
         """
+        parts = [rows.iloc[first : first + AT_ONCE] for first in range(0, len(rows), AT_ONCE)] or [rows]
+        return pd.concat([self._predict_part(part) for part in parts])
+
+    def _predict_part(self, rows: pd.DataFrame) -> pd.DataFrame:
         reading = f"read scans for {self.description['model']}"
         views, outcome = load_views(rows, self.training.inputs, reading, self.volumes)
         made = outcome[["reason", "detail"]].copy()

@@ -4,21 +4,17 @@ Several processes read the views from files, mapped into memory, so that the com
 last checkpoint, which the first of them writes.
 """
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from ichor import disk_space
 from ichor.imaging.augment import AugmentRanges
 from ichor.seeds import seed_for
 from ichor.training import checkpoint
-from ichor.training.data import InputSpec, Views
+from ichor.training.data import InputSpec
 from ichor.training.device import make_deterministic
+from ichor.training.example_files import read_examples
 from ichor.training.group import Group
 from ichor.training.inference import network_of
 from ichor.training.launch import launch
@@ -75,7 +71,7 @@ def train_member(
 
 
 def train_member_together(member: Member, device: torch.device, folder: Path, processes: int) -> checkpoint.Tensors:
-    """Train the network in several processes on the examples in `folder`, see `examples_in_files`."""
+    """Train the network in several processes on the examples in `folder`, see `ichor.training.example_files`."""
     request = {"member": asdict(member), "examples": str(folder.resolve())}
     launch(__name__, request, processes=processes, device=device.type, threads=member.threads)
     tensors, _ = checkpoint.load(Path(member.path), member.fingerprint)
@@ -84,31 +80,5 @@ def train_member_together(member: Member, device: torch.device, folder: Path, pr
 
 def work(request: dict, group: Group) -> None:
     """What each of the processes does that `train_member_together` starts."""
-    sets = [_read_examples(Path(request["examples"]), name) for name in ("train", "tune")]
+    sets = [read_examples(Path(request["examples"]), name) for name in ("train", "tune")]
     train_member(Member(**request["member"]), group.device, *sets, group)
-
-
-@contextmanager
-def examples_in_files(folder: Path, train_set: Examples, tune_set: Examples) -> Iterator[Path]:
-    """Keep the examples in files of `folder` while the block runs; what a killed job left there is taken away."""
-    shutil.rmtree(folder, ignore_errors=True)
-    sets = {"train": train_set, "tune": tune_set}
-    arrays = [part for examples in sets.values() for part in (examples.views.image_hu, examples.views.masks)]
-    disk_space.require(folder, sum(array.nbytes for array in arrays), "views that the processes of a training share")
-    folder.mkdir(parents=True)
-    try:
-        for name, examples in sets.items():
-            np.save(folder / f"{name}-image_hu.npy", examples.views.image_hu)
-            np.save(folder / f"{name}-masks.npy", examples.views.masks)
-            np.save(folder / f"{name}-labels.npy", examples.labels)
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _read_examples(folder: Path, name: str) -> Examples:
-    """One set of `examples_in_files`, mapped into memory."""
-    image_hu, masks, labels = (
-        np.load(folder / f"{name}-{part}.npy", mmap_mode="r") for part in ("image_hu", "masks", "labels")
-    )
-    return Examples(Views(image_hu, masks), np.array(labels))

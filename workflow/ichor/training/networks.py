@@ -1,20 +1,20 @@
 """Fit the networks of one model: scans read once, one training per seed, one bundle."""
 
 import time
-from contextlib import ExitStack
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 
 from ichor.seeds import seed_for
 from ichor.training import bundle
 from ichor.training.checkpoint import fingerprint
-from ichor.training.data import InputSpec, Views, load_views
+from ichor.training.data import InputSpec
 from ichor.training.device import choose_device, first_gpus, make_deterministic
+from ichor.training.example_files import examples_folder, make_examples
 from ichor.training.job import Job, check_fitting, describe, too_few
 from ichor.training.loop import Examples, LoopSettings, prior_logit, refuse_empty_shares
-from ichor.training.member import Member, examples_in_files, train_member, train_member_together
+from ichor.training.member import Member, train_member, train_member_together
 
 
 def fit_network(job: Job, rows: pd.DataFrame) -> bool:
@@ -38,18 +38,21 @@ def fit_network(job: Job, rows: pd.DataFrame) -> bool:
     make_deterministic(device, job.threads)
     inputs = InputSpec.from_settings(job.spec["input"])
     settings = LoopSettings(**job.spec["training"])
-    views, outcome = load_views(rows, inputs, f"read scans for {job.model}", job.volumes_dir)
-    usable = rows[outcome["usable"]]
-    train_rows, tune_rows = (usable[usable["role"] == role] for role in ("train", "tune"))
-    if too_few(train_rows["label"]):
-        return False
-    check_fitting(job, rows, train=train_rows, tune=tune_rows)
-    train_set, tune_set = _examples(views, usable, train_rows), _examples(views, usable, tune_rows)
-    refuse_empty_shares(len(train_set), settings.batch_size, job.processes)
-    prior = prior_logit(train_set.labels)
-    arrays = _train_all(job, device, train_set, tune_set, prior)
+    with examples_folder(job.checkpoint_dir / "examples") as folder:
+        sets, usable = {}, {}
+        for role, words in {"train": "training", "tune": "tuning"}.items():
+            of_role, what = rows[rows["role"] == role], f"read {words} scans for {job.model}"
+            sets[role], found = make_examples(folder, role, of_role, inputs, what, job.volumes_dir)
+            usable[role] = of_role[found]
+        if too_few(usable["train"]["label"]):
+            return False
+        check_fitting(job, rows, **usable)
+        refuse_empty_shares(len(sets["train"]), settings.batch_size, job.processes)
+        prior = prior_logit(sets["train"].labels)
+        arrays = _train_all(job, device, folder, sets["train"], sets["tune"], prior)
+    learned = rows[rows.index.isin([*usable["train"].index, *usable["tune"].index])]
     facts = {"input": describe_input(inputs), "members": settings.seeds, "prior_logit": prior}
-    bundle.save(job.bundle_dir, arrays, {**describe(job, usable), **facts})
+    bundle.save(job.bundle_dir, arrays, {**describe(job, learned), **facts})
     return True
 
 
@@ -74,37 +77,30 @@ def describe_input(inputs: InputSpec) -> dict:
     }
 
 
-def _train_all(job: Job, device: torch.device, train_set: Examples, tune_set: Examples, prior: float) -> dict:
+def _train_all(
+    job: Job, device: torch.device, folder: Path, train_set: Examples, tune_set: Examples, prior: float
+) -> dict:
     """Weights of each network of the model, by ``<number>.<name>``."""
     sets = [part for examples in (train_set, tune_set) for part in (examples.views.image_hu, examples.views.masks)]
     sets += [train_set.labels, tune_set.labels]
     facts = {"spec": job.spec, "precision": job.precision, "threads": job.threads, "processes": job.processes}
     facts |= {"code": bundle.code_digest(job.spec["kind"]), "versions": bundle.versions()}
     arrays = {}
-    with ExitStack() as stack:
+    for number in range(job.spec["training"]["seeds"]):
+        seed = seed_for(job.seed, job.task, job.target, job.model, job.split, number)
+        path = job.checkpoint_dir / f"network-{number}.safetensors"
+        mark = fingerprint({**facts, "seed": seed}, sets)
+        member = Member(job.spec, seed, job.precision, job.threads, prior, str(path.resolve()), mark)
+        started = time.monotonic()
         if job.processes > 1:
-            folder = stack.enter_context(examples_in_files(job.checkpoint_dir / "examples", train_set, tune_set))
-        for number in range(job.spec["training"]["seeds"]):
-            seed = seed_for(job.seed, job.task, job.target, job.model, job.split, number)
-            path = job.checkpoint_dir / f"network-{number}.safetensors"
-            mark = fingerprint({**facts, "seed": seed}, sets)
-            member = Member(job.spec, seed, job.precision, job.threads, prior, str(path.resolve()), mark)
-            started = time.monotonic()
-            if job.processes > 1:
-                weights = train_member_together(member, device, folder, job.processes)
-            else:
-                weights = train_member(member, device, train_set, tune_set)
-            print(_trained(job, number, time.monotonic() - started, device))
-            arrays |= {f"{number}.{name}": tensor.numpy() for name, tensor in weights.items()}
+            weights = train_member_together(member, device, folder, job.processes)
+        else:
+            weights = train_member(member, device, train_set, tune_set)
+        print(_trained(job, number, time.monotonic() - started, device))
+        arrays |= {f"{number}.{name}": tensor.numpy() for name, tensor in weights.items()}
     return arrays
 
 
 def _trained(job: Job, number: int, seconds: float, device: torch.device) -> str:
     where = f"{device}, {job.processes} processes" if job.processes > 1 else device
     return f"{job.name}: network {number + 1} of {job.spec['training']['seeds']} trained in {seconds:.1f} s on {where}"
-
-
-def _examples(views: Views, usable: pd.DataFrame, part: pd.DataFrame) -> Examples:
-    """Views and labels of some rows; ``views`` follow the rows of ``usable``."""
-    at = usable.index.get_indexer(part.index)
-    return Examples(Views(views.image_hu[at], views.masks[at]), part["label"].to_numpy(dtype=np.float32))

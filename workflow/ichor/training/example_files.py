@@ -1,0 +1,86 @@
+"""Views and labels of a training in files that are mapped into memory.
+
+The views of 20,000 scans are larger than the memory of many machines. Mapped files take what memory there is, and
+several processes of one training share them.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.lib.format import open_memmap
+
+from ichor import disk_space
+from ichor.training.data import InputSpec, Views, load_views
+from ichor.training.loop import Examples
+
+
+@contextmanager
+def examples_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder while the block runs; what a killed job left there is taken away."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_examples(
+    folder: Path,
+    name: str,
+    rows: pd.DataFrame,
+    spec: InputSpec,
+    description: str,
+    volumes: str | Path | None = None,
+) -> tuple[Examples, pd.Series]:
+    """Read the scans of some rows into files of a folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        See `examples_folder`.
+    name : str
+        What these examples are called there.
+    rows : pandas.DataFrame
+        As for `ichor.training.data.load_views`, with column ``label``.
+    spec, description, volumes
+        As for `ichor.training.data.load_views`.
+
+    Returns
+    -------
+    examples : ichor.training.loop.Examples
+        Of the rows whose scan is usable, in their order.
+    usable : pandas.Series
+        Of bool, for every row.
+
+    Raises
+    ------
+    ichor.disk_space.DiskFullError
+        If the files will not fit on the disk.
+    """
+    shapes = dict(zip(("image_hu", "masks"), Views.shapes(len(rows), spec), strict=True))
+    kinds = {"image_hu": np.int16, "masks": np.uint8}
+    needed = sum(np.prod(shapes[part]) * np.dtype(kinds[part]).itemsize for part in shapes)
+    disk_space.require(folder, float(needed), f"{len(rows)} views for training")
+    room = Views(**{part: open_memmap(_file(folder, name, part), "w+", kinds[part], shapes[part]) for part in shapes})
+    views, outcome = load_views(rows, spec, description, volumes, room)
+    labels = rows.loc[outcome["usable"], "label"].to_numpy(dtype=np.float32)
+    np.save(_file(folder, name, "labels"), labels)
+    return Examples(views, labels), outcome["usable"]
+
+
+def read_examples(folder: Path, name: str) -> Examples:
+    """Examples that `make_examples` has put into a folder."""
+    labels = np.load(_file(folder, name, "labels"))
+    image_hu, masks = (
+        np.load(_file(folder, name, part), mmap_mode="r")[: len(labels)] for part in ("image_hu", "masks")
+    )
+    return Examples(Views(image_hu, masks), labels)
+
+
+def _file(folder: Path, name: str, part: str) -> Path:
+    return folder / f"{name}-{part}.npy"
