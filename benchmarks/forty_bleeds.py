@@ -25,6 +25,7 @@ sys.path.insert(0, str(REPOSITORY / "workflow"))  # the library is not installed
 from ichor import tables  # noqa: E402
 from ichor.segmentation.agreement import summarise_agreement  # noqa: E402
 from ichor.segmentation.dataset import plan_segmentation  # noqa: E402
+from ichor.segmentation.inference_profile import PROFILES  # noqa: E402
 from ichor.segmentation.measure import measure_shard  # noqa: E402
 from ichor.segmentation.plan import NETWORKS  # noqa: E402
 from ichor.segmentation.predict import segment_shard  # noqa: E402
@@ -52,7 +53,7 @@ BUDGET = {
     "change_intensities": False,  # the hematoma label follows HU
     "validation_iterations": 4,
 }
-INFERENCE = {"mirroring": True, "step_size": 0.5}
+PROFILE = PROFILES["max"]  # mirrored copies, half steps
 AIMS = {("iph", "dice_median"): 0.95, ("iph", "dice_q1"): 0.92, ("edema", "dice_median"): 0.60}
 FIGURES = {
     "dice_q1": "Dice, lower quartile",
@@ -107,7 +108,7 @@ def try_on_others(scans: pd.DataFrame, splits: pd.DataFrame, models: dict[int, P
         own = scans[scans["patient"].isin(splits.loc[splits["fold"] == fold, "patient"])]
         masks, _ = segment_shard(
             own, splits.iloc[:0], "forty", [model], model / "masks", device=options.device, threads=options.threads,
-            **INFERENCE,
+            profile=PROFILE,
         )  # fmt: skip
         _, compared, _ = measure_shard(own, masks, LABELS)
         cases.append(compared)

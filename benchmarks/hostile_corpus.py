@@ -120,10 +120,10 @@ def write_corpus(folder: Path, count: int, seed: int, patients: int = 2) -> Corp
     _write_good(folder, corpus, patients, seed)
     victims = _victims(folder, seed)
     makers = {
-        lambda: broken_dicom(rng, victims): 0.80,
+        lambda: broken_dicom(rng, victims): 0.79,
         lambda: crafted_dicom(rng): 0.09,
         lambda: ("other types", rng.choice([*OTHER_TYPES.values(), rng.randbytes(3000)])): 0.05,
-        lambda: hostile_archive(rng, victims): 0.02,
+        lambda: hostile_archive(rng, victims): 0.03,
         lambda: ("NIfTI", hostile_nifti(rng, (corpus.good_nifti / "Good 0_baseline.nii.gz").read_bytes())): 0.04,
     }
     for make, share in makers.items():

@@ -139,12 +139,21 @@ def _subjects_of_members(path: str, center: str, relative: str) -> set[str]:
     import zipfile
 
     from ichor.dicom.archive import file_subject
+    from ichor.dicom.archives import archive_kind
+    from ichor.dicom.tar_archives import walk
+    from ichor.dicom.zip_archives import ArchiveError
 
+    names: list[str] = []
     try:
-        with zipfile.ZipFile(path) as archive:
-            return {file_subject(KEY, center, f"{relative}//{name}") for name in archive.namelist()}
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
-        return set()  # no archive: then the file itself must have a code, or it counts as lost
+        with open(path, "rb") as stream:
+            kind = archive_kind(stream)
+            if kind == "zip":
+                names = zipfile.ZipFile(stream).namelist()
+            elif kind:
+                names += (member.name for member in walk(stream, kind))
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError, ArchiveError):
+        pass  # no archive: then the file itself must have a code, or it counts as lost
+    return {file_subject(KEY, center, f"{relative}//{name}") for name in names}
 
 
 def measure(place: Path, files: int, seed: int, patients: int = 2) -> tuple[list[Row], dict]:

@@ -1,16 +1,17 @@
-"""Zip archives and packed NIfTI images, broken or made to hurt."""
+"""Zip and tar archives and packed NIfTI images, broken or made to hurt."""
 
 import gzip
 import io
 import random
 import struct
+import tarfile
 import zipfile
 
 from hostile_broken import flip, insert, shuffle, truncate
 
 
 def hostile_archive(rng: random.Random, victims: list[bytes]) -> tuple[str, bytes]:
-    """Make a zip archive; return its kind and content."""
+    """Make an archive; return its kind and content."""
     kinds = {
         "bomb": _zip_bomb,
         "names": _zip_names,
@@ -19,6 +20,11 @@ def hostile_archive(rng: random.Random, victims: list[bytes]) -> tuple[str, byte
         "nested": _zip_nested,
         "link": _zip_link,
         "plain": _zip_plain,
+        "tar bomb": _tar_bomb,
+        "tar odd": _tar_odd,
+        "tar broken": _tar_broken,
+        "tar plain": _tar_plain,
+        "packed": _packed,
     }
     kind = rng.choice(list(kinds))
     return f"archive: {kind}", kinds[kind](rng, victims)
@@ -91,6 +97,57 @@ def _zip_link(rng: random.Random, victims: list[bytes]) -> bytes:
 
 def _zip_plain(rng: random.Random, victims: list[bytes]) -> bytes:
     return _zipped({f"{k}.dcm": flip(rng, bytearray(rng.choice(victims))) for k in range(5)})
+
+
+ODD_TYPES = [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.GNUTYPE_SPARSE, b"?"]
+
+
+def _tarred(members: list[tuple[tarfile.TarInfo, bytes]]) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for info, content in members:
+            archive.addfile(info, io.BytesIO(content))
+    return out.getvalue()
+
+
+def _tar_info(name: str, content: bytes, kind: bytes = tarfile.REGTYPE) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.type, info.size, info.linkname = kind, len(content) if kind == tarfile.REGTYPE else 0, "/etc/passwd"
+    return info, content
+
+
+def _tar_bomb(rng: random.Random, victims: list[bytes]) -> bytes:
+    out = io.BytesIO()
+    with gzip.GzipFile(fileobj=out, mode="wb", compresslevel=1) as packed:
+        info, _ = _tar_info("bomb.dcm", b"")
+        info.size = rng.choice([100, 1_000, 8_000_000]) << 20
+        packed.write(info.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(rng.choice([10, 100, 300])):
+            packed.write(bytes(1 << 20))
+    return out.getvalue()
+
+
+def _tar_odd(rng: random.Random, victims: list[bytes]) -> bytes:
+    names = ["../pwned", "/tmp/pwned", "a/../../pwned", "C:\\pwned", "a//b", "x" * 5000, "new\nline", "a/./b", "link"]
+    members = [_tar_info(name, rng.choice(victims)) for name in rng.sample(names, 4)]
+    return _tarred(members + [_tar_info(name, b"", rng.choice(ODD_TYPES)) for name in rng.sample(names, 3)])
+
+
+def _tar_broken(rng: random.Random, victims: list[bytes]) -> bytes:
+    content = _tarred([_tar_info(f"{k}.dcm", rng.choice(victims)) for k in range(3)])
+    if rng.random() < 0.5:
+        return rng.choice([truncate, flip, insert, shuffle])(rng, bytearray(content))
+    return rng.choice([truncate, flip, insert])(rng, bytearray(gzip.compress(content, 1)))
+
+
+def _tar_plain(rng: random.Random, victims: list[bytes]) -> bytes:
+    content = _tarred([_tar_info(f"{k}.dcm", flip(rng, bytearray(rng.choice(victims)))) for k in range(5)])
+    return rng.choice([bytes, lambda plain: gzip.compress(plain, 1)])(content)
+
+
+def _packed(rng: random.Random, victims: list[bytes]) -> bytes:
+    content = gzip.compress(rng.choice(victims), 1)
+    return rng.choice([bytes, lambda whole: bytes(flip(rng, bytearray(whole)))])(content)
 
 
 def hostile_nifti(rng: random.Random, packed: bytes) -> bytes:

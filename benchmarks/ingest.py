@@ -75,9 +75,9 @@ def time_index(folder: str, workers: str) -> dict[str, float]:
 
 def write_plain(data, affine, path: Path) -> None:
     """Write a volume as it is, in place of a compressed NIfTI."""
-    import nibabel as nib
+    from ichor.dicom.write import write_nifti
 
-    nib.save(nib.Nifti1Image(data, affine), path.with_suffix(""))
+    write_nifti(data, affine, path.with_suffix(""))
 
 
 def time_chain(folder: str, how: str) -> dict[str, float | list[list[str]]]:

@@ -14,8 +14,10 @@ import shutil
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -76,9 +78,15 @@ def write_clean(number: int, matrix: int, template: object, folder: Path) -> lis
     return write_ct_series(scan.hu.transpose(2, 1, 0), scan.affine, folder / name, exam, series, center.encoding)
 
 
+@cache
+def _template(matrix: int) -> object:
+    """The head that all are drawn from; made once in each process."""
+    return build_template(matrix, np.random.default_rng(0))
+
+
 def job(numbers: list[int], matrix: int, with_defects: bool) -> tuple[int, list[str], int, list[str]]:
     """Count clean series and defects of some numbers, and say what went wrong with which."""
-    template = build_template(matrix, np.random.default_rng(0))
+    template = _template(matrix)
     work = Path(tempfile.mkdtemp(prefix="refusals-"))
     try:
         for number in numbers:
@@ -127,9 +135,10 @@ def main() -> None:
     rest = range(options.heads, max(options.heads, options.clean))
     tasks += [(list(rest[k : k + SERIES_A_JOB]), False) for k in range(0, len(rest), SERIES_A_JOB)]
     clean, refused, defects, missed = 0, [], 0, []
-    with ProcessPoolExecutor(options.workers) as pool:
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # new processes read it: one core each
+    with ProcessPoolExecutor(options.workers, get_context("spawn")) as pool:
         todo = [pool.submit(job, numbers, options.matrix, with_defects) for numbers, with_defects in tasks]
-        for found in (task.result() for task in todo):
+        for found in (task.result() for task in as_completed(todo)):
             clean, defects = clean + found[0], defects + found[2]
             refused, missed = refused + found[1], missed + found[3]
             print(
@@ -142,7 +151,7 @@ def main() -> None:
         Row(f"defects caught or corrected, of {defects:,} ({len(DEFECTS)} kinds)", 100 * caught, "%", "",
             f"{LEAST_CAUGHT:.0%}", caught >= LEAST_CAUGHT),
     ]  # fmt: skip
-    for line in refused + missed:
+    for line in sorted(refused) + sorted(missed):
         print(f"  {line}")
     seconds = time.perf_counter() - started
     save("refusals", rows, seconds)

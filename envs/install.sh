@@ -42,3 +42,6 @@ if ! "$python" -m venv "$venv" >/dev/null 2>&1; then
 fi
 echo "Installing from envs/requirements.lock into $venv (about 2.5 GB; two to four minutes)"
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${source[@]}" -r "$here/requirements.lock"
+if ! bash "$here/niivue.sh" "$venv"; then # everything but the viewer works without
+    echo "NiiVue was not installed: \`snakemake viewer\` will not work until \`bash envs/niivue.sh $venv\` does." >&2
+fi

@@ -4,6 +4,7 @@ import base64
 import gzip
 import io
 import re
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -146,6 +147,11 @@ def _parts(content: bytes, name: str = "") -> Iterator[bytes]:
             for member in archive.namelist():
                 yield member.encode()
                 yield from _parts(archive.read(member))
+    elif content[257:262] == b"ustar":
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            for member in archive.getmembers():
+                yield member.name.encode()
+                yield from _parts(archive.extractfile(member).read() if member.isreg() else b"")
     elif content[:4] == b"PAR1":
         table = pq.read_table(io.BytesIO(content))
         yield repr(table.schema.metadata).encode() + repr(table.to_pydict()).encode()

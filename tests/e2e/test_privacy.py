@@ -5,9 +5,11 @@ lists.
 """
 
 import fnmatch
+import gzip
 import re
 import shutil
 import stat
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -63,7 +65,7 @@ CONFIG = {
     "centers": "centers.tsv",
     "columns": "columns.tsv",
     "validation": {"schemes": ["external"]},
-    "ingest": {"followup_h": [1, 100]},
+    "ingest": {"followup_h": [1, 100], "duplicates_sheet": "duplicates.tsv"},
 }
 TARGETS = ["ingest", "results/splits.tsv"]
 PERSON = {f"{NAME} {RECORD}": 22, f"{GIVEN}/{PHONE}": 29}  # seeds of heads that are not alike
@@ -71,8 +73,6 @@ REPORT = f"{NAME}, {GIVEN}, born {BORN}, {STREET} 7, called {PHONE}: headache si
 
 
 def test_the_search_finds_what_is_planted_in_every_way_that_text_is_written(tmp_path):
-    import gzip
-
     from PIL import Image, PngImagePlugin
 
     texts = PngImagePlugin.PngInfo()
@@ -81,11 +81,13 @@ def test_the_search_finds_what_is_planted_in_every_way_that_text_is_written(tmp_
     pd.DataFrame({"x": [NAME]}).to_parquet(tmp_path / "b.parquet", compression="zstd")
     with zipfile.ZipFile(tmp_path / "c.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("m.gz", gzip.compress(NAME.upper().encode("utf-16-le")))
+    with tarfile.open(tmp_path / "c.tgz", "w:gz") as archive:
+        archive.addfile(tarfile.TarInfo(GIVEN))
     (tmp_path / "d.json").write_text('"' + CHINESE.encode("unicode_escape").decode() + '"')
     (tmp_path / "e").write_bytes(FOREIGN.encode("latin-1"))
     (tmp_path / f"f {RECORD}").mkdir()
     (tmp_path / "g").write_text("quasten flosser")
-    assert sorted(found_below(tmp_path)) == ["a.png", "b.parquet", "c.zip", "d.json", "e", f"f {RECORD}"]
+    assert sorted(found_below(tmp_path)) == ["a.png", "b.parquet", "c.tgz", "c.zip", "d.json", "e", f"f {RECORD}"]
 
 
 def fluid(points: np.ndarray, person: int) -> np.ndarray:
@@ -169,6 +171,10 @@ def write_pacs(folder: Path) -> None:
             archive.write(path, f"{NAME}/{path.name}.dcm")
         archive.writestr(f"{NAME} {BORN}.txt", REPORT)
         archive.writestr(f"../{NAME}.dcm", packed.joinpath(path.name).read_bytes())
+    with tarfile.open(folder / f"{NAME} {PHONE}.tar.gz", "w:gz") as archive:
+        archive.add(sorted(packed.iterdir())[0], f"{NAME}/{GIVEN}/{BORN}.dcm")
+        archive.add(person / "1", f"../{NAME} {STREET}")
+    (folder / f"{GIVEN} {BORN}.dcm.gz").write_bytes(gzip.compress(sorted(packed.iterdir())[1].read_bytes()))
     shutil.rmtree(packed)
     whole = next(path for path in person.rglob("*") if path.is_file()).read_bytes()
     for name, content in dict(
@@ -199,6 +205,10 @@ def write_tables(directory: Path) -> None:
     book.active.append([f"{NAME}-9", PHONE, NAME, f"=CONCAT({RECORD})", RECORD, NAME, BORN, STREET, REPORT])
     book.active["A2"].comment = openpyxl.comments.Comment(REPORT, NAME)
     book.save(directory / "f.xlsx")
+    names = ("center", "patient", "other_center", "other_patient", "treatment", "note")
+    pairs = [("pacs", f"{NAME} {RECORD}", "files", f"{NAME}-0", "together", REPORT)]  # ids instead of pseudonyms
+    pairs += [("pacs", f"{GIVEN} {BORN}", "files", PHONE, "different", STREET)]
+    pd.DataFrame(pairs, columns=names).to_csv(directory / "duplicates.tsv", sep="\t", index=False)
     sheet = pd.DataFrame(COLUMNS, columns=["variable", "column", "unit", "codes"]).assign(missing="")
     both = [sheet.assign(center=row["center"]) for row in CENTERS]
     pd.concat(both)[["center", *sheet.columns]].to_csv(directory / "columns.tsv", sep="\t", index=False)
@@ -238,6 +248,7 @@ def test_the_study_is_one_that_would_give_people_away(study):
     assert scans["reference_mask"].notna().any()
     status = pd.read_csv(directory / "results/ingest/status.tsv", sep="\t")
     codes = {"unreadable_file", "not_dicom", "unknown_code", "out_of_range", "no_patient_id", "duplicate_patient"}
+    codes |= {"archive_refused", "kept_together"}
     assert codes | {"unmapped_column", "reference_mismatch"} <= set(status["reason"])
     assert len(found_below(directory / "work")) > 3
 

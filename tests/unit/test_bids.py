@@ -212,7 +212,7 @@ def test_predicted_masks_are_a_derivative_of_their_own(center):
     about = json.loads((out / "dataset_description.json").read_text())
     assert about["DatasetType"] == "derivative" and about["DatasetLinks"] == {"raw": "../../../bids/north"}
     labels = pd.read_csv(out / "desc-locoaurora_dseg.tsv", sep="\t")
-    assert labels["abbreviation"].tolist() == ["IPH", "IVH", "PHE"]
+    assert labels["abbreviation"].tolist() == ["IPH", "IVH", "PHE", "EAH"]
     assert len(list(out.rglob("*_desc-locoaurora_dseg.nii.gz"))) == 3
 
 

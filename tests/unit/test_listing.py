@@ -259,10 +259,11 @@ def test_pipes_and_devices_that_are_called_like_masks_are_not_opened(tmp_path):
     assert [name for name, digest in sorted(found.items()) if digest] == ["P4_mask.nii.gz"] and len(found) == 4
 
 
-def test_an_archive_that_grows_under_its_name_changes_the_listing_and_a_touched_one_does_not(tmp_path):
+@pytest.mark.parametrize("name", ["export.ZIP", "export.tar", "export.tar.gz", "export.TGZ"])
+def test_an_archive_that_grows_under_its_name_changes_the_listing_and_a_touched_one_does_not(name, tmp_path):
     folder = tmp_path / "in" / "a"
     folder.mkdir(parents=True)
-    archive = folder / "export.ZIP"
+    archive = folder / name
     archive.write_bytes(b"PK")
     before = names_digest([tmp_path / "in"], tmp_path / "cache")
     os.utime(archive, (5, 5))

@@ -1,5 +1,7 @@
 """The whole graph in every mode, without running a job; lint and formatting; wrong configs and sheets."""
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +78,54 @@ def test_a_study_of_nifti_centers_without_tables_plans_no_simulation(tmp_path):
         snakemake(tmp_path / "study", "segmentation", "-n", config=config | {"validation": {"schemes": ["external"]}})
     )
     assert "simulate_center" not in jobs and jobs["index_center"] == 2 and jobs["segment_shard"] == 2
+
+
+def without_masks(directory: Path) -> None:
+    """Take the masks out of the sheet of `own_study`."""
+    sheet = (directory / "my-centers.tsv").read_text()
+    (directory / "my-centers.tsv").write_text(re.sub(r"\t[^\t\n]*\t[^\t\n]*\t1=iph\t", "\t\t\t\t", sheet))
+
+
+def write_bundle(folder: Path) -> None:
+    """A bundle as far as planning looks at it: a description, and a file of weights beside it."""
+    grid = {"spacing_mm": [5.0, 1.0, 1.0], "keep_slices": True, "clip_hu": [0, 100], "shift_hu": 0, "scale_hu": 25}
+    description = {"format": "ichor-segmentation-model/2", "architecture": {}, "labels": ["iph", "edema"], "grid": grid}
+    description |= {"patch_size": [8, 32, 32], "fold": None, "trained_on": [], "weights_sha256": "0"}
+    folder.mkdir()
+    (folder / "model.json").write_text(json.dumps(description))
+    (folder / "model.safetensors").touch()
+
+
+@pytest.mark.parametrize("masks", [True, False])
+def test_with_a_bundle_nothing_is_planned_or_trained(tmp_path, masks):
+    study = tmp_path / "study"
+    config = own_study(study, north="development", south="external")
+    if not masks:
+        without_masks(study)
+    write_bundle(study / "mine")
+    config |= {"validation": {"schemes": ["external", "cv"]}, "segmentation": {"bundle": "mine"}}
+    jobs = planned(snakemake(study, "segmentation", "-n", config=config))
+    assert not {"plan_segmentation", "train_segmentation"} & set(jobs)
+    assert jobs["segment_shard"] == jobs["measure_shard"] == 2 + 5  # every split's scans
+
+
+def test_without_masks_the_bundle_that_comes_with_ichor_is_used_or_it_is_said_what_to_bring(tmp_path):
+    study = tmp_path / "study"
+    config = own_study(study, north="development", south="external") | {"validation": {"schemes": ["external"]}}
+    without_masks(study)
+    assert "convert_shard" in planned(snakemake(study, "ingest", "-n", config=config))
+    done = snakemake(study, "segmentation", "-n", config=config)
+    if (REPOSITORY / "workflow/bundles/phe-sich-40/model.json").is_file():
+        jobs = planned(done)
+        assert jobs["segment_shard"] == 2 and "train_segmentation" not in jobs
+    else:
+        assert done.returncode == 1 and "no development center brings reference masks" in done.stdout + done.stderr
+
+
+def test_a_bundle_that_is_none_is_told_before_any_job(tmp_path):
+    (tmp_path / "empty").mkdir()
+    fails(tmp_path, {"segmentation": {"bundle": "nowhere"}}, "segmentation.bundle", "'nowhere'", "shipped")
+    fails(tmp_path, {"segmentation": {"bundle": "empty"}}, "is no segmentation bundle", "model.safetensors")
 
 
 def test_a_table_of_other_models_needs_no_cohort(tmp_path):

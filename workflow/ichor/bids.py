@@ -22,6 +22,7 @@ LABELS = {
     1: ("parenchymal hemorrhage", "IPH"),
     2: ("intraventricular hemorrhage", "IVH"),
     3: ("perihematomal edema", "PHE"),
+    4: ("extra-axial hemorrhage", "EAH"),
 }
 RENAMED = {"age_years": "age"}  # columns of participants.tsv that BIDS knows by another name
 NOT_CLINICAL = ("patient", "center", "center_role")

@@ -198,6 +198,8 @@ class _Child:
             for name, kind, shape, order in summary["arrays"]:
                 arrays[str(name)] = self._array(start, kind, shape, order)
                 start += arrays[str(name)].nbytes
+        except StudyError:  # a ValueError, too
+            raise
         except (ValueError, TypeError, KeyError, OSError, OverflowError, RecursionError, MemoryError) as error:
             raise UnreadableError(f"an answer that is none: {type(error).__name__}") from None
         finally:

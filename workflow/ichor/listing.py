@@ -6,7 +6,7 @@ minutes, so what was seen is kept below ``work/listing/`` (names are private: re
 - a folder is listed again only if its inode, modification or change time differs from what was kept. Adding, removing
   or renaming an entry changes them (POSIX: write access to a directory marks its times for update), writing into a
   file or touching it does not;
-- a folder that holds zip archives is listed every time, because an archive grows under its old name;
+- a folder that holds archives is listed every time, because an archive grows under its old name;
 - a file is read again only if its inode, size, modification or change time differs.
 
 What changed less than `SETTLED_S` ago is not kept, because a further change could fall into the same tick of the clock.
@@ -33,8 +33,9 @@ SETTLED_S = (
 )
 WORKERS = 16  # folders and files that are asked for at the same time: a network disk answers each in about 0.5 ms
 CHUNK = 200  # per task of a worker, so that a local disk does not pay for the threads
-ARCHIVE = ".zip"  # patients are added to an archive under its old name: its size counts as a part of its name
-FORMAT = "ichor listing 3"  # raised when what is kept changes
+# patients are added to an archive under its old name: its size counts as a part of its name
+ARCHIVE = (".zip", ".tar", ".tar.gz", ".tgz")
+FORMAT = "ichor listing 4"  # raised when what is kept changes
 T = TypeVar("T")
 
 # File systems that update a folder's modification time with its entries: local POSIX ones and those that clusters and

@@ -66,8 +66,11 @@ class Reason(StrEnum):
     TWO_CENTERS_ONE_PATIENT = "two_centers_one_patient"
     FOLLOWUP_IS_BASELINE = "followup_is_baseline"
     IN_PUBLIC_SET = "in_public_set"
+    KEPT_TOGETHER = "kept_together"
     # segmentation
     SEGMENTATION_FAILED = "segmentation_failed"
+    SEEN_IN_TRAINING = "seen_in_training"
+    LABEL_NOT_SEGMENTED = "label_not_segmented"
     EMPTY_MASK = "empty_mask"
     MASK_AT_SCAN_EDGE = "mask_at_scan_edge"
     MEASURES_FAILED = "measures_failed"
@@ -102,7 +105,7 @@ MEANING: dict[Reason, str] = {
     Reason.NOT_DICOM: "The file is not DICOM.",
     Reason.NOT_CT: "The DICOM object is not a CT image.",
     Reason.ARCHIVE_ENCRYPTED: "A file in a zip archive that needs a password.",
-    Reason.ARCHIVE_REFUSED: "A zip archive, or a file in it, that is damaged, unsafe or too large.",
+    Reason.ARCHIVE_REFUSED: "An archive, or a file in it, that is damaged, unsafe or too large.",
     Reason.DICOMDIR: "A table of contents (DICOMDIR), not an image; all files that it names are there.",
     Reason.DICOMDIR_INCOMPLETE: "A table of contents (DICOMDIR) names files that are missing or outside of its folder.",
     Reason.LOCALIZER: "A localizer (scout) image.",
@@ -152,7 +155,10 @@ MEANING: dict[Reason, str] = {
     Reason.TWO_CENTERS_ONE_PATIENT: "One patient stands in two centers.",
     Reason.FOLLOWUP_IS_BASELINE: "The follow-up scan is the baseline scan, voxel by voxel or nearly so.",
     Reason.IN_PUBLIC_SET: "The scan stands in a list of fingerprints of another set of scans.",
+    Reason.KEPT_TOGETHER: "The sheet of duplicates keeps this patient on the same side of every split as another one.",
     Reason.SEGMENTATION_FAILED: "Segmentation of the scan failed.",
+    Reason.SEEN_IN_TRAINING: "The segmentation bundle was trained on this scan or its patient.",
+    Reason.LABEL_NOT_SEGMENTED: "It needs a volume or mask of a label that the segmentation does not know.",
     Reason.EMPTY_MASK: "Segmentation found no hematoma (0.0 mL).",
     Reason.MASK_AT_SCAN_EDGE: "The bleed is cut off where the scan ends; its volume is not known.",
     Reason.MEASURES_FAILED: "The mask could not be measured.",

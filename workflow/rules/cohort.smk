@@ -24,6 +24,7 @@ rule make_splits:
     input:
         patients="results/patients.tsv",
         scans="results/scans.tsv",
+        sheet=DUPLICATES,  # says who is kept together
     output:
         splits="results/splits.tsv",
         fitting=expand("results/splits/{split}.tsv", split=SPLITS),

@@ -3,6 +3,7 @@ from functools import cache
 from pathlib import Path
 
 from ichor import presets, study, tables
+from ichor.cohort import together
 from ichor.cohort.splits import split_names
 from ichor.dicom.file_patterns import any_name
 from ichor.dicom.overrides import of_center, read_overrides
@@ -10,8 +11,11 @@ from ichor.errors import StudyError
 from ichor.listing import contents_digest, names_digest
 from ichor.models import registry
 from ichor.reruns import code_digest
+from ichor.segmentation.inference_profile import inference_settings
+from ichor.segmentation.study_bundle import choose_bundle, facts, require_masks
 from ichor.segmentation.unlabelled import unlabelled
 from ichor.verify.runs import other_run
+from ichor.viewer import niivue
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
@@ -46,6 +50,8 @@ config = study.with_defaults(config, REPOSITORY / "config/config.yaml")  # a mod
 
 try:
     CENTERS, COLUMNS, OVERRIDES, SPLITS, MODELS = load_study()
+    BUNDLE = choose_bundle(config["segmentation"]["bundle"], CENTERS, REPOSITORY)
+    BUNDLE_FACTS = facts(BUNDLE)
     OTHER_RUN = str(other_run(config["other"], Path("results/provenance.json"))) if config["other"] else []
 except StudyError as error:
     raise WorkflowError(str(error)) from None
@@ -58,6 +64,7 @@ CENTER = CENTERS.to_dict("index")  # center -> column -> value: for functions th
 SHARD_COUNTS = {name: int(row["shards"] or config["ingest"]["shards_per_center"]) for name, row in CENTER.items()}
 SHARDS = {name: [str(shard) for shard in range(count)] for name, count in SHARD_COUNTS.items()}
 FOLDS = [str(fold) for fold in range(config["segmentation"]["folds"])]
+LABELS = BUNDLE_FACTS["labels"] if BUNDLE else config["segmentation"]["labels"]  # that predicted masks can hold
 SIMULATED = all(study.is_simulated(row["dicom"]) for row in CENTER.values())
 TARGETS = {"expansion": "expansion", "outcome": "poor_outcome"}
 KEY_FILE = config["privacy"]["key_file"] or (None if SIMULATED else "work/pseudonym.key")
@@ -160,11 +167,23 @@ def evaluated_tables(wildcards):
 
 
 def provenance_inputs(wildcards):
-    """What the study read: sheets and clinical tables."""
+    """What the study read: sheets, clinical tables and the segmentation bundle."""
     sheets = [config["centers"], config["columns"], config["ingest"]["overrides"], config["ingest"]["duplicates_sheet"]]
     sheets += config["ingest"]["known_scans"]
     found = [str(study.find_sheet(sheet, REPOSITORY)) for sheet in sheets if sheet]
-    return found + [table for table in CENTERS["table"] if table]
+    bundle = [str(BUNDLE / name) for name in ("model.json", "model.safetensors")] if BUNDLE else []
+    return found + [table for table in CENTERS["table"] if table] + bundle
+
+
+def networks_of(wildcards, name):
+    """One file of each network that segments a split: the bundle's, or those of its folds, which are trained."""
+    if BUNDLE:
+        return [str(BUNDLE / name)]
+    try:
+        require_masks(BUNDLE, CENTERS)
+    except StudyError as error:
+        raise WorkflowError(str(error)) from None
+    return [f"results/segmentation/{wildcards.split}/fold-{fold}/{name}" for fold in FOLDS]
 
 
 def segmentation_work(wildcards):
@@ -185,3 +204,11 @@ def masks_of(split, name="{shard}.tsv", folder="results/masks"):
     """Mask tables (or others of the same shards) of a split's centers: external centers take part in the split `external` only."""
     inside = CENTERS if split == "external" else CENTERS[CENTERS["role"] == "development"]
     return per_shard(f"{folder}/{split}/{{center}}/{name}", inside.index)
+
+
+def niivue_file(wildcards):
+    """NiiVue where Ichor was installed, for the viewer."""
+    try:
+        return str(niivue.find())
+    except StudyError as error:
+        raise WorkflowError(str(error)) from None

@@ -126,8 +126,8 @@ rule convert_shard:
 try:  # wrong sheets stop before any job
     DUPLICATES = [str(study.find_sheet(sheet, REPOSITORY)) for sheet in [config["ingest"]["duplicates_sheet"]] if sheet]
     KNOWN_SCANS = [str(study.find_sheet(path, REPOSITORY)) for path in config["ingest"]["known_scans"]]
-    for table, paths in (("duplicates", DUPLICATES), ("fingerprints", KNOWN_SCANS)):
-        tables.read_all(table, paths)
+    tables.read_all("fingerprints", KNOWN_SCANS)
+    together.groups(tables.read_all("duplicates", DUPLICATES), CENTERS.index)
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 

@@ -64,6 +64,7 @@ rule write_provenance:
     params:
         config={key: value for key, value in config.items() if key not in ("other", "explain", "store")},
         inputs=provenance_inputs,
+        bundle=BUNDLE_FACTS,
         code=code_of("write_provenance"),
     script:
         "../scripts/write_provenance.py"
@@ -79,6 +80,7 @@ rule write_report:
         measures="results/measures.tsv",
         agreement="results/segmentation/agreement.tsv",
         agreement_groups="results/segmentation/agreement_by_group.tsv",
+        agreement_cases="results/segmentation/agreement_cases.tsv",
         cohorts=expand("results/cohort/{split}.tsv", split=SPLITS),
         flow="results/cohort/flow.tsv",
         table_one="results/cohort/table_one.tsv",
@@ -110,6 +112,7 @@ rule write_report:
         growth_ml=12.5 if config["cohort"]["expansion"]["definition"] == "absolute_12.5" else 6.0,
         auc_alarm=config["evaluation"]["auc_alarm"],
         sources=presets.sources(CENTERS),
+        bundle=BUNDLE_FACTS,
         code=code_of("write_report", files="ichor/report/template/*"),
     script:
         "../scripts/write_report.py"

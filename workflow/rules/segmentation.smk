@@ -1,4 +1,5 @@
 # nnU-Net, cross-fitted inside every split: no patient's mask comes from a model that was trained on the patient.
+# With a bundle (config key segmentation.bundle) nothing is planned or trained; it segments every split's scans.
 
 
 rule plan_segmentation:
@@ -52,6 +53,7 @@ rule train_segmentation:
         },
         seed=config["seed"],
         device=config["compute"]["device"],
+        precision=config["compute"]["precision"],
         processes=processes_of("train_segmentation"),
         code=code_of("train_segmentation"),
     script:
@@ -60,8 +62,8 @@ rule train_segmentation:
 
 rule segment_shard:
     input:
-        models=expand("results/segmentation/{{split}}/fold-{fold}/model.json", fold=FOLDS),
-        weights=expand("results/segmentation/{{split}}/fold-{fold}/model.safetensors", fold=FOLDS),
+        models=lambda wildcards: networks_of(wildcards, "model.json"),
+        weights=lambda wildcards: networks_of(wildcards, "model.safetensors"),
         fitting="results/splits/{split}.tsv",
         scans="results/ingest/{center}/{shard}/scans.tsv",
     output:
@@ -77,8 +79,9 @@ rule segment_shard:
     resources:
         **needs("segment_shard"),
     params:
-        inference=config["segmentation"]["inference"],
+        inference=inference_settings(config["segmentation"]["inference"]),  # every one, whoever chose it
         unlabelled=lambda wildcards: undrawn(["iph", "ivh"]).get(wildcards.center, []),
+        smallest_ml=config["segmentation"]["smallest_ml"],
         device=config["compute"]["device"],
         code=code_of("segment_shard"),
     script:
@@ -120,8 +123,8 @@ rule measure_shard:
     resources:
         **needs("measure_shard"),
     params:
-        labels=config["segmentation"]["labels"],
-        unlabelled=lambda wildcards: undrawn(config["segmentation"]["labels"]).get(wildcards.center, []),
+        labels=LABELS,
+        unlabelled=lambda wildcards: undrawn(LABELS).get(wildcards.center, []),
         code=code_of("measure_shard"),
     script:
         "../scripts/measure_shard.py"

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ichor import tables
 from ichor.cohort.splits import make_splits
+from ichor.cohort.together import groups
 from ichor.jobs.run import run
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def main(job) -> None:
         segmentation_folds=job.params.segmentation_folds,
         seed=job.params.seed,
         roles=job.params.roles,
+        together=groups(tables.read_all("duplicates", list(job.input.sheet)), job.params.roles),
         **job.params.validation,
     )
     tables.write("splits", splits, job.output.splits)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from ichor import tables
 from ichor.jobs.run import run
 from ichor.segmentation.agreement import summarise_agreement, summarise_groups
-from ichor.segmentation.measure import add_errors
+from ichor.segmentation.volume_error import add_errors
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def main(job) -> None:
     masks, splits = tables.read("masks", job.input.masks), tables.read("splits", job.input.splits)
     cases = tables.read_all("agreement_cases", job.input.cases)
-    measures = add_errors(tables.read_all("measures", job.input.measures), cases, splits)
+    measures = add_errors(tables.read_all("measures", job.input.measures), cases, splits, masks)
     tables.write("measures", measures, job.output.measures)
     tables.write("agreement_cases", cases, job.output.cases)
     tables.write("status", tables.read_all("status", job.input.status), job.output.status)

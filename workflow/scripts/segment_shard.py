@@ -20,6 +20,7 @@ def fitting(job):
 
 
 def main(job) -> None:
+    from ichor.segmentation.inference_profile import Profile
     from ichor.segmentation.predict import segment_shard  # here, because a kept job must not pay for torch
     from ichor.training.device import choose_device
 
@@ -33,7 +34,8 @@ def main(job) -> None:
         threads=job.threads,
         log=job.log[0],
         unlabelled=job.params.unlabelled,
-        **job.params.inference,
+        smallest_ml=job.params.smallest_ml,
+        profile=Profile(**job.params.inference),
     )
     tables.write("masks", masks, job.output.masks)
     tables.write("status", status, job.output.status)

@@ -24,6 +24,7 @@ def main(job) -> None:
         out_dir=Path(job.output.model).parent,
         threads=max(1, job.threads // job.params.processes),
         processes=job.params.processes,
+        precision=job.params.precision,
     )
 
 

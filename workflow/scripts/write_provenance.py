@@ -18,7 +18,7 @@ def main(job) -> None:
         config=job.params.config,
         seed=job.params.config["seed"],
     )
-    write(Path(job.output.provenance), record)
+    write(Path(job.output.provenance), record | {"segmentation_bundle": job.params.bundle})
 
 
 if __name__ == "__main__":

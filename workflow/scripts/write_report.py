@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ichor import tables
 from ichor.jobs.run import run
-from ichor.report.cases import choose
+from ichor.report.cases import choose, worst_of_labels
 from ichor.report.figure_files import write_figures
 from ichor.report.page import write_page
 
@@ -26,6 +26,7 @@ NAMED = (
     "measures",
     "agreement",
     "agreement_groups",
+    "agreement_cases",
     "flow",
     "table_one",
 )
@@ -36,7 +37,8 @@ def main(job) -> None:
     parts = {name: Path(job.input[name]) for name in NAMED}
     parts["cohort"] = [Path(path) for path in job.input.cohorts]
     masks, scans = tables.read("masks", job.input.masks), tables.read("scans", job.input.scans)
-    cases = choose(masks, scans, params.splits[0])
+    compared = tables.read("agreement_cases", job.input.agreement_cases)
+    cases = choose(masks, scans, params.splits[0]) + worst_of_labels(compared, masks, scans, params.splits[0])
     write_page(
         Path(job.output.page),
         study=params.study,
@@ -47,6 +49,7 @@ def main(job) -> None:
         growth_ml=params.growth_ml,
         auc_alarm=params.auc_alarm,
         sources=params.sources,
+        bundle=params.bundle,
         quality={Path(path).stem: os.path.relpath(path, Path(job.output.page).parent) for path in job.input.quality},
     )
     write_figures(Path(job.output.figures), parts, study=params.study, models=params.models, cases=cases)

@@ -65,6 +65,7 @@ def decided(treatment, first=("aurora", "a"), second=("boreal", "b")):
         (decided("first", ("boreal", "b"), ("aurora", "a")), ["b", "c"], ["b"]),
         (decided("neither"), ["c"], []),
         (decided("different"), ["a", "b", "c"], ["a", "b"]),
+        (decided("together"), ["a", "b", "c"], ["a", "b"]),
     ],
 )
 def test_the_sheet_decides_and_its_decision_is_recorded(three, sheet, kept, flagged):
@@ -73,6 +74,34 @@ def test_the_sheet_decides_and_its_decision_is_recorded(three, sheet, kept, flag
     assert list(merged["patient"]) == kept
     assert list(status.loc[status["outcome"] == "flagged", "subject"]) == flagged
     assert status["detail"].str.contains(f"the sheet of duplicates says {sheet['treatment'][0]}").all()
+
+
+def test_a_pair_about_which_nothing_was_found_is_kept_together_and_flagged(three):
+    table, prints = three
+    sheet = pd.concat([decided("together"), decided("together", ("boreal", "c"), ("boreal", "b"))])
+    merged, status = merge_scans([table], on_duplicate="stop", prints=prints, sheet=sheet)
+    told = set(status[["subject", "reason", "outcome"]].itertuples(index=False, name=None))
+    assert list(merged["patient"]) == ["a", "b", "c"]
+    assert told == {(name, "two_patients_one_scan", "flagged") for name in "ab"} | {
+        (name, "kept_together", "flagged") for name in "bc"
+    }
+
+
+def test_a_name_in_the_sheet_that_is_no_patient_of_the_study_is_told_without_it(three):
+    table, prints = three
+    sheet = decided("together", ("boreal", "c"), ("aurora", "Quastenflosser, Ottokarine"))
+    _, status = merge_scans([table.iloc[2:]], on_duplicate="stop", prints=prints, sheet=sheet)
+    assert list(status["subject"].fillna("")) == ["", "c"] and set(status["reason"]) == {"kept_together"}
+    assert "Quastenflosser" not in status.to_csv() and "no accepted scan here" in status["detail"][0]
+
+
+def test_nobody_is_kept_together_with_a_listed_scan(three):
+    table, prints = three
+    one = table.iloc[2:].reset_index(drop=True)
+    listed = public_list(one, prints, "elsewhere")
+    sheet = decided("together", ("boreal", "c"), ("elsewhere", listed["scan"][0]))
+    with pytest.raises(StudyError, match="patient c of center boreal .* is in no split of this study"):
+        merge_scans([one], on_duplicate="stop", prints=prints, sheet=sheet, listed=listed)
 
 
 def test_a_sheet_about_other_patients_decides_nothing(three):

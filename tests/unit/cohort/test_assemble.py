@@ -258,6 +258,41 @@ def test_status_says_why_there_is_no_label():
     assert detail == "split external, expansion: surgery 12 h, follow-up scan 26 h after onset"
 
 
+CUT = {"iph_ml": None, "ivh_ml": 0.5, "reason": "mask_at_scan_edge"}
+
+
+@pytest.mark.parametrize(
+    ("baseline", "followup", "label", "source", "reason"),
+    [
+        ({}, CUT, None, None, "mask_at_scan_edge"),
+        (CUT, {}, None, None, "mask_at_scan_edge"),
+        # nothing found on the other scan is 0.0 mL, a volume: it is not why there is no label
+        ({"iph_ml": 0.0, "reason": "empty_mask"}, CUT, None, None, "mask_at_scan_edge"),
+        ({}, {"iph_ml": 0.0, "reason": "empty_mask"}, None, None, "empty_mask"),
+        # only the ventricles' blood is cut off: the standard definition does not look at it
+        ({}, {"ivh_ml": None, "reason": "mask_at_scan_edge"}, 1, "measured", None),
+        # both reference masks are whole
+        ({"reference_iph_ml": 20.0}, CUT | {"reference_iph_ml": 21.0}, 0, "reference", None),
+        # a reference is cut off: what it holds of the bleed is no volume either
+        ({"reference_iph_ml": 20.0}, {"reference_iph_ml": None}, 1, "measured", None),
+    ],
+)
+def test_a_bleed_that_is_cut_off_labels_nobody(baseline, followup, label, source, reason):
+    first, second = measured("a", 20.0, 40.0)
+    people = patients(dict(patient="a", treatment="conservative"))
+    cohort, status = assemble_cohort(
+        "external", people, scans(*both("a")), masks(first | baseline, second | followup), splits(a="train"),
+        expansion=EXPANSION, outcome=OUTCOME,
+    )  # fmt: skip
+    row = cohort.iloc[0]
+    assert (None if pd.isna(row["label_expansion"]) else row["label_expansion"]) == label
+    assert (row["label_expansion_source"], row["label_expansion_reason"]) == (source, reason)
+    assert (reason in set(status["reason"])) == (reason is not None)
+    if reason == "mask_at_scan_edge":
+        assert row[["growth_ml", "followup_iph_ml"]].isna().all()
+    assert pd.isna(row["iph_ml"]) == (baseline.get("iph_ml", 0) is None) and row["mask"] == "a.nii.gz"
+
+
 def test_masks_of_another_split_are_not_read():
     rows = cohort_of("cv-0")[0].set_index("patient")
     assert rows.loc["a", "iph_ml"] == 1.0

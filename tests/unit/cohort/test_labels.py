@@ -147,3 +147,11 @@ def test_outcome_rule(outcome, name, poor):
 def test_wrong_outcome(outcome, says):
     with pytest.raises(StudyError, match=says):
         outcome_rule(outcome)
+
+
+def test_a_definition_that_needs_a_label_which_is_not_segmented_says_so():
+    found = label("revised_2", measured=(20.0, NAN, 27.0, NAN))
+    assert (found.label, found.reason) == (None, Reason.LABEL_NOT_SEGMENTED)
+    assert label("standard", measured=(20.0, NAN, 27.0, NAN)).label == 1
+    failed = label("revised_2", measured=NOTHING, failure=Reason.SEEN_IN_TRAINING)
+    assert failed.reason == Reason.SEEN_IN_TRAINING

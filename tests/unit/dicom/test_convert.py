@@ -174,7 +174,7 @@ def test_a_failing_scan_does_not_stop_the_others(tmp_path, ingest):
 
 
 def test_a_converter_without_memory_is_a_status_row(tmp_path, ingest):
-    write_series(tmp_path / "in")
+    write_series(tmp_path / "in", Scan(intercept=-1000, tags=dict(RescaleSlope=2)))  # none that is copied as it is
     done = ingest(tmp_path / "in", limits=Limits(convert_memory_mb=1))
     assert done.scans.empty and done.codes("set_aside") == {"conversion_failed"}
 

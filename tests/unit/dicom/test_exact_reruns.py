@@ -191,7 +191,7 @@ def test_only_what_changed_is_converted(convert_again, tmp_path):
     scans = [pd.read_csv(tmp_path / "images" / "scans.tsv", sep="\t").set_index("patient")]
     assert scans[0]["reference_sha256"].notna().sum() == 1
     assert corrected == convert_again(work_dir=None)[0]
-    assert convert_again(mask_labels="1=iph;2=ivh;3=edema")[1] == []  # ours, written out
+    assert convert_again(mask_labels="1=iph;2=ivh;3=edema;4=extraaxial")[1] == []  # ours, written out
     assert convert_again(mask_labels="2=iph")[1] == ["A", "B", "C"]
 
 

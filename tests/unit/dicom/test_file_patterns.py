@@ -33,5 +33,5 @@ def test_a_mask_is_that_of_the_scans_own_file():
 
 def test_values_that_are_none_of_our_labels_become_background():
     assert parse_labels("1=background;2=iph;3=ivh;255=edema") == {1: 0, 2: 1, 3: 2, 255: 3}
-    with pytest.raises(StudyError, match="'4=sdh'.*iph, ivh, edema, background"):
+    with pytest.raises(StudyError, match="'4=sdh'.*iph, ivh, edema, extraaxial, background"):
         parse_labels("2=iph;4=sdh")

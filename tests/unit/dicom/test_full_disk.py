@@ -1,7 +1,7 @@
 """A shard's conversion on a disk that is too small or fills up."""
 
 import pytest
-from phantom_series import write_series
+from phantom_series import Scan, write_series
 
 from ichor import disk_space
 from ichor.dicom import convert
@@ -33,7 +33,9 @@ def test_a_disk_that_fills_up_leaves_no_half_scan(selection, small_disk, monkeyp
     assert not [path for path in disk.rglob("*") if path.is_file()]
 
 
-def test_a_full_disk_of_temporary_files_is_no_fault_of_the_scan(selection, small_disk, tmp_path):
+def test_a_full_disk_of_temporary_files_is_no_fault_of_the_scan(index, small_disk, tmp_path):
+    write_series(tmp_path / "in", Scan(intercept=-1000, tags=dict(RescaleSlope=2)))  # a converter has to write it
+    selection = select_series(index(tmp_path / "in")[0], None, center="aurora")[0][0]
     disk = small_disk("600k")  # less than one decoded scan
     with pytest.raises(DiskFullError, match="full"):
         convert_shard(selection, "aurora", tmp_path / "images", work_dir=disk / "work")

@@ -17,7 +17,7 @@ def test_volumes_count_voxels_of_each_label():
     mask = np.zeros((10, 10, 10), np.uint8)
     mask[:2], mask[5] = 1, 2
     volumes = volumes_ml(mask, np.diag([2.0, 3.0, 5.0, 1.0]), LABEL_CODES)
-    assert volumes == pytest.approx({"iph": 200 * 0.03, "ivh": 100 * 0.03, "edema": 0.0})
+    assert volumes == pytest.approx({"iph": 200 * 0.03, "ivh": 100 * 0.03, "edema": 0.0, "extraaxial": 0.0})
 
 
 def test_gantry_tilt_does_not_change_a_voxels_volume():

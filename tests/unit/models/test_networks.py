@@ -71,7 +71,7 @@ def test_densenet_of_the_papers_has_its_size():
 
 
 def test_timm_blocks_are_timms():
-    from timm.models.vision_transformer import Block, VisionTransformer
-
     made = network({**VIT, "form": "volume", "patch": [8, 8, 4]}, 1, (32, 32, 8))
+    from timm.models.vision_transformer import Block, VisionTransformer  # timm needs torchvision as ours imports it
+
     assert isinstance(made, VisionTransformer) and all(isinstance(block, Block) for block in made.blocks)

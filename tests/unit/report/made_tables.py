@@ -71,6 +71,7 @@ def made_tables(
         "measures": _measures(masks),
         "agreement": summarise_agreement(cases, masks),
         "agreement_groups": summarise_groups(cases),
+        "agreement_cases": cases,
     }
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ichor.report.cases import choose
+from ichor.report.cases import choose, worst_of_labels
 
 
 @pytest.fixture
@@ -48,3 +48,18 @@ def test_no_reference_no_cases(study):
     masks, scans = study
     assert choose(masks, scans, "loco-aurora") == []
     assert choose(masks.assign(dice_iph=np.nan), scans, "external") == []
+
+
+def test_the_worst_scan_of_every_other_label_is_shown_with_that_label_alone(study):
+    masks, scans = study
+    key = dict(center="aurora", time_point="baseline", split="external")
+    rows = [
+        key | dict(patient=f"p{number}", label=label, dice=dice, reference_ml=reference, predicted_ml=2.0)
+        for number, (ivh, edema, reference) in enumerate([(0.4, 0.9, 3.0), (0.1, 0.6, 3.0), (0.0, 0.7, 0.0)])
+        for label, dice in (("iph", 0.0), ("ivh", ivh), ("edema", edema))
+    ]
+    cases = worst_of_labels(pd.DataFrame(rows), masks, scans, "external")
+    assert [case.title for case in cases] == ["Worst Dice: IVH", "Worst Dice: edema"]
+    assert [case.detail for case in cases] == ["aurora, Dice 0.10, 2.0 of 3.0 mL", "aurora, Dice 0.60, 2.0 of 3.0 mL"]
+    assert cases[0].predicted[2, 2, 2] and cases[1].reference[3, 3, 3] and cases[0].predicted.sum() == 1
+    assert worst_of_labels(pd.DataFrame(rows), masks, scans, "loco-a") == []

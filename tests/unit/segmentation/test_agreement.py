@@ -137,6 +137,21 @@ def test_intraclass_correlation_by_hand():
     assert np.isnan(intraclass_correlation(np.ones((1, 2)))) and np.isnan(intraclass_correlation(np.ones((4, 2))))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_intraclass_correlation_is_what_an_analysis_of_variance_gives(seed):
+    """The mean squares of statsmodels' two-way analysis, put into Shrout and Fleiss's formula."""
+    import statsmodels.formula.api as models
+    from statsmodels.stats.anova import anova_lm
+
+    rng = np.random.default_rng(seed)
+    ratings = rng.normal(20, 8, (12, 1)) + rng.normal(0, [1.0, 3.0], (12, 2)) + [0.0, 1.5]
+    long = pd.DataFrame({"v": ratings.ravel(), "case": np.repeat(range(12), 2), "rater": np.tile([0, 1], 12)})
+    table = anova_lm(models.ols("v ~ C(case) + C(rater)", long).fit())
+    between, raters, error = (table["sum_sq"] / table["df"]).loc[["C(case)", "C(rater)", "Residual"]]
+    expected = (between - error) / (between + error + 2 * (raters - error) / 12)
+    assert intraclass_correlation(ratings) == pytest.approx(expected)
+
+
 def test_a_size_ends_where_the_next_begins():
     sizes = [size_class(volume) for volume in (0.0, 0.01, 9.99, 10.0, 29.99, 30.0, 150.0)]
     assert sizes == ["none", *["under 10 mL"] * 2, *["10 to 30 mL"] * 2, *["30 mL or more"] * 2]

@@ -20,5 +20,5 @@ def test_labels_are_put_in_the_order_of_their_codes():
 
 @pytest.mark.parametrize("labels", [[], ["iph", "iph"], ["blood"]])
 def test_wrong_labels_name_the_right_ones(labels):
-    with pytest.raises(StudyError, match="write some of iph, ivh, edema"):
+    with pytest.raises(StudyError, match="write some of iph, ivh, edema, extraaxial"):
         check_labels(labels)

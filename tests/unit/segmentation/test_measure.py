@@ -7,7 +7,7 @@ import pytest
 
 from ichor import tables
 from ichor.imaging.measures import LABEL_CODES
-from ichor.segmentation.measure import LEAST_CASES, add_errors, measure_shard
+from ichor.segmentation.measure import measure_shard
 
 SPACING = np.array([3.0, 3.0, 5.0])
 SHAPE = (60, 70, 32)
@@ -89,6 +89,15 @@ def test_a_failure_is_empty_never_zero(shard):
         assert row.drop(["split", "center", "time_point", "reasons"]).isna().all()
 
 
+@pytest.mark.parametrize("why", ["segmentation_failed", "seen_in_training"])
+def test_a_mask_that_was_not_made_keeps_the_reason_and_says_it_once(why):
+    keys = {"patient": "p", "center": "aurora", "time_point": "baseline"}
+    scans = pd.DataFrame([keys | {"image": "x.nii.gz", "reference_mask": None, "manufacturer": "GE"}])
+    masks = tables.frame("masks", [keys | {"split": "external", "model": "fold-0", "reason": why}])
+    measures, cases, status = measure_shard(scans, masks, ["iph"])
+    assert measures["reasons"].tolist() == [why] and not len(cases) and not len(status)
+
+
 def test_remarks_are_those_that_segmentation_has_not_made(shard):
     status = shard[2].set_index("subject")
     assert status["reason"].to_dict() == {"cut": "mask_at_scan_edge", "other": "measures_failed"}
@@ -103,35 +112,7 @@ def test_cases_are_scans_with_a_reference_and_labels_that_it_can_hold(shard):
     assert row["hd95_mm"] == pytest.approx(3.0) and (row["location"], row["manufacturer"]) == ("deep", "GE")
 
 
-def made(differences, role):
-    """Measures, cases and splits of patients of about 20 mL with these errors of volume."""
-    keys = [
-        dict(split="external", center="a", patient=f"{role}{i}", time_point="baseline") for i in range(len(differences))
-    ]
-    measures = [key | {"found": 1, "iph_ml": 20.0, "ivh_ml": 0.0} for key in keys]
-    cases = [
-        key | dict(label="iph", size="10 to 30 mL", predicted_ml=20.0, reference_ml=20.0 - d, difference_ml=d)
-        for key, d in zip(keys, differences, strict=True)
-    ]
-    splits = [dict(split="external", center="a", patient=key["patient"], role=role) for key in keys]
-    return [pd.DataFrame(rows) for rows in (measures, cases, splits)]
-
-
-def test_the_error_of_a_volume_comes_from_development_scans_of_its_size():
-    train, test = made([3.0, -4.0, 3.0, -4.0, 0.0], "train"), made([50.0] * 9, "test")
-    measures, cases, splits = (pd.concat(pair, ignore_index=True) for pair in zip(train, test, strict=True))
-    measures = measures.assign(edema_ml=np.nan).reindex(columns=tables.columns("measures"))
-    found = add_errors(measures, cases, splits)
-    assert found["iph_error_ml"].unique() == pytest.approx([np.sqrt(50 / 5)])  # not the test patients' 50 mL
-    assert found["edema_error_ml"].isna().all() and found["ivh_error_ml"].isna().all()
-
-
-def test_too_few_cases_give_no_error():
-    measures, cases, splits = made([3.0] * (LEAST_CASES - 1), "train")
-    found = add_errors(measures.reindex(columns=tables.columns("measures")), cases, splits)
-    assert found["iph_error_ml"].isna().all()
-
-
 def test_a_measure_per_label_of_a_study_has_its_columns():
     for label in LABEL_CODES:
         assert {f"{label}_ml", f"{label}_error_ml", f"{label}_edge_share"} <= set(tables.columns("measures"))
+        assert f"{label}_fold_sd_ml" in tables.columns("masks")

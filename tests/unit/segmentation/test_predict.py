@@ -11,9 +11,14 @@ from ichor import disk_space, tables
 from ichor.disk_space import DiskFullError
 from ichor.imaging.voxels import voxel_sha256
 from ichor.reasons import Reason
+from ichor.segmentation.agreement import dice
 from ichor.segmentation.bundle import load_model, save_model
+from ichor.segmentation.inference_profile import PROFILES
+from ichor.segmentation.labels import to_study
 from ichor.segmentation.predict import segment_scan, segment_shard
+from ichor.segmentation.preprocess import prepare_image, restore
 from ichor.segmentation.scan import read_scan
+from ichor.segmentation.sliding_window import predict_probabilities
 from ichor.segmentation.train import train_fold
 
 from .conftest import BUDGET
@@ -112,8 +117,58 @@ def test_nothing_found_is_zero_with_a_flag_of_its_own(cohort, fitting, planned, 
     masks, status = segment_shard(cohort[0].head(1), fitting, "external", folders, tmp_path / "out")
     row = masks.iloc[0]
     assert (row["iph_ml"], row["ivh_ml"], row["dice_iph"]) == (0.0, 0.0, 0.0)
+    assert pd.isna(row["iph_fold_sd_ml"])  # one model
     assert row["reason"] == Reason.EMPTY_MASK and status["outcome"].tolist() == ["flagged"]
     assert not nib.load(row["mask"]).get_fdata().any()
+
+
+def test_the_folds_disagreement_is_that_of_the_volumes_which_each_finds_alone(segmented, cohort, models):
+    masks, _ = segmented
+    pair = [load_model(folder) for folder in models]
+    for row in cohort[0].itertuples():
+        found = masks.loc[(row.patient, row.time_point)]
+        if row.center == "aurora":  # one model made it: there is nothing to disagree with
+            assert pd.isna(found["iph_fold_sd_ml"]) and pd.isna(found["ivh_fold_sd_ml"])
+            continue
+        # the network's grid is nearly the scan's own here, so each model's own mask is nearly what it counted there
+        alone = [(segment_scan(read_scan(row.image), [model]) == 1).sum() * 0.128 for model in pair]
+        assert found["iph_fold_sd_ml"] == pytest.approx(abs(alone[0] - alone[1]) / 2, abs=0.5)
+        assert found["iph_fold_sd_ml"] > 0
+
+
+def at_the_edge(scan_row, folder, keep):
+    """A phantom's scan and reference of the slices `keep` only."""
+    row = dict(scan_row)
+    for key in ("image", "reference_mask"):
+        image = nib.load(row[key])
+        row[key] = str(folder / f"{key}_{keep.start}_{keep.stop}.nii.gz")
+        nib.save(nib.Nifti1Image(np.asanyarray(image.dataobj)[:, :, keep], image.affine), row[key])
+    return row
+
+
+def test_a_bleed_that_the_scan_cuts_off_has_no_volume_and_a_reason(cohort, fitting, models, tmp_path):
+    scans = cohort[0]
+    row = scans[scans["patient"] == "p08"].iloc[0]
+    reference = np.asarray(nib.load(row.reference_mask).dataobj) == 1
+    middle = int(np.flatnonzero(reference.any(axis=(0, 1))).mean())
+    cut = pd.DataFrame([at_the_edge(row, tmp_path, slice(0, middle + 1)), dict(row)])
+    masks, status = segment_shard(cut.assign(time_point=["baseline", "followup"]), fitting, "x", models, tmp_path / "m")
+    first, whole = masks.iloc[0], masks.iloc[1]
+    assert pd.isna(first["iph_ml"]) and pd.isna(first["reference_iph_ml"]) and first["reason"] == "mask_at_scan_edge"
+    assert isinstance(first["mask"], str) and first["dice_iph"] > 0.5  # what was seen is there, and can be compared
+    assert whole["iph_ml"] > 0 and whole["reference_iph_ml"] > 0 and pd.isna(whole["reason"])
+    assert not len(status)  # measuring says it, label by label
+
+
+def test_pieces_below_the_limit_are_in_no_mask_and_no_volume(segmented, cohort, fitting, models, tmp_path):
+    plain = segmented[0].loc[("p08", "baseline")]
+    one = cohort[0][cohort[0]["patient"] == "p08"]
+    masks, status = segment_shard(one, fitting, "external", models, tmp_path, smallest_ml={"iph": 0.0, "ivh": 1000.0})
+    row, voxels = masks.iloc[0], np.asarray(nib.load(masks.loc[0, "mask"]).dataobj)
+    assert plain["ivh_ml"] > 0 and row["ivh_ml"] == 0.0 and not (voxels == 2).any() and row["dice_ivh"] == 0.0
+    assert row["iph_ml"] == plain["iph_ml"] and pd.isna(row["reason"]) and not len(status)
+    both, status = segment_shard(one, fitting, "external", models, tmp_path, smallest_ml={"iph": 1000.0, "ivh": 1000.0})
+    assert both.loc[0, "iph_ml"] == 0.0 and both.loc[0, "reason"] == Reason.EMPTY_MASK == status.loc[0, "reason"]
 
 
 def test_a_reference_on_another_grid_is_not_compared(cohort, fitting, models, tmp_path):
@@ -166,8 +221,19 @@ def test_turning_the_head_over_and_finer_voxels_change_little(cohort, models):
     fine = dataclasses.replace(scan, hu=scan.hu.repeat(2, 1).repeat(2, 2), spacing_mm=(8.0, 2.0, 2.0))
     assert (segment_scan(fine, [model]) == 1).sum() / 4 == pytest.approx((plain == 1).sum(), rel=0.15)
     mirrored = dataclasses.replace(scan, hu=np.ascontiguousarray(scan.hu[:, :, ::-1]))
-    both = segment_scan(mirrored, [model], mirroring=True)[:, :, ::-1]
-    assert np.array_equal(both, segment_scan(scan, [model], mirroring=True))
+    both = segment_scan(mirrored, [model], profile=PROFILES["max"])[:, :, ::-1]
+    assert np.array_equal(both, segment_scan(scan, [model], profile=PROFILES["max"]))
+
+
+def test_default_is_the_heads_box_in_half_steps_and_fast_finds_the_same_bleeds(cohort, models):
+    scan, model = read_scan(cohort[0]["image"].iloc[0]), load_model(models[0])
+    image, box = prepare_image(scan.hu, scan.spacing_mm, model.grid)
+    probabilities = predict_probabilities([model.network], image, model.patch_size, step_size=0.5)
+    by_hand = to_study(restore(probabilities, box, scan.hu.shape), model.labels)
+    default = segment_scan(scan, [model])
+    assert default.any() and np.array_equal(default, by_hand)
+    fast = segment_scan(scan, [model], profile=PROFILES["fast"])
+    assert dice(fast == 1, default == 1) > 0.9
 
 
 def test_the_hash_is_that_of_the_written_voxels(segmented):

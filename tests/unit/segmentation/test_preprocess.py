@@ -97,6 +97,20 @@ def test_outside_the_box_is_background():
     assert full.sum() == 2 * 9 and full[box].all()
 
 
+@pytest.mark.parametrize("shape", [(9, 30, 40), (9, 61, 55)])
+def test_only_slices_with_a_label_are_resampled_and_none_is_missed(shape):
+    """The oracle: every slice resampled, then the likeliest label."""
+    generator = torch.Generator().manual_seed(4)
+    logits = torch.randn((3, 9, 47, 44), generator=generator)
+    logits[0, [0, 3, 4, 8]] += 20.0  # nothing but background
+    probabilities = logits.softmax(dim=0)
+    full = restore(probabilities, (slice(None),) * 3, shape)
+    assert full.any(axis=(1, 2)).tolist() == [False, True, True, False, False, True, True, True, False]
+    assert np.array_equal(full, resample(probabilities, shape).argmax(dim=0).numpy())
+    probabilities[0] = 2.0
+    assert not restore(probabilities, (slice(None),) * 3, shape).any()
+
+
 def test_halving_averages_noise_instead_of_sampling_it():
     noise = torch.randn((1, 2, 200, 200), generator=torch.Generator().manual_seed(0))
     assert resample(noise, (2, 100, 100)).std() < 0.6

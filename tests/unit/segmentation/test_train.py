@@ -21,7 +21,7 @@ from pathlib import Path
 from killed_in_training import Group, kill_at_step_after
 from ichor.segmentation.train import train_fold
 kill_at_step_after(Group, {work!r}, "checkpoint.pt")
-train_fold(Path({work!r}) / "plans.json", Path({work!r}), 0, budget={budget!r}, seed=5, device="cpu",
+train_fold(Path({work!r}) / "plans.json", Path({work!r}), {fold!r}, budget={budget!r}, seed=5, device="cpu",
            checkpoint_every_epochs=1, out_dir=Path({out!r}))
 """
 LONG = BUDGET | {"epochs": 30}
@@ -43,9 +43,9 @@ def equal(a, b):
     return a.keys() == b.keys() and all((a[key] == b[key]).all() for key in a)
 
 
-def start_and_kill(work, out):
+def start_and_kill(work, out, fold=0):
     """Train in a process of its own that is killed -9 after its first checkpoint."""
-    code = SCRIPT.format(work=str(work), budget=LONG, out=str(out))
+    code = SCRIPT.format(work=str(work), budget=LONG, out=str(out), fold=fold)
     source, tests = Path(__file__).resolve().parents[3] / "workflow", Path(__file__).resolve().parents[1]
     environment = {**os.environ, "PYTHONPATH": f"{source}:{tests}"}
     killed = subprocess.run([sys.executable, "-c", code], env=environment)
@@ -64,6 +64,35 @@ def test_a_killed_training_continues_and_ends_with_the_weights_of_one_never_kill
     assert progress["epoch"].tolist() == list(range(LONG["epochs"]))
     assert progress["train_loss"].notna().all() and progress["learning_rate"].is_monotonic_decreasing
     assert not list(own_work.rglob("checkpoint.pt"))  # nothing left that a later run would take for its own
+
+
+def test_trained_on_all_no_patient_is_left_out_and_a_killed_training_goes_on(planned, own_work, tmp_path, capfd):
+    settings = {"budget": LONG, "seed": 5, "device": "cpu", "checkpoint_every_epochs": 1}
+    train_fold(planned[0] / "plans.json", planned[0], "all", out_dir=tmp_path / "whole", **settings)
+    start_and_kill(own_work, tmp_path / "killed", fold="all")
+    capfd.readouterr()
+    train_fold(own_work / "plans.json", own_work, "all", out_dir=tmp_path / "killed", **settings)
+    assert "from epoch 0:" not in capfd.readouterr().err
+    assert equal(*(load_file(tmp_path / name / "model.safetensors") for name in ("whole", "killed")))
+    content = json.loads((tmp_path / "whole/model.json").read_text())
+    assert content["fold"] is None and content["training"]["patients"] == 8 and content["training"]["scans"] == 9
+    model = load_model(tmp_path / "whole")
+    assert model.fold is None and all(model.has_seen("aurora", f"p{i:02d}") for i in range(8))
+
+
+def test_a_fold_that_is_none_is_refused(planned, tmp_path):
+    for fold in ("al", -1):
+        with pytest.raises(StudyError, match="'all' trains on every one"):
+            train_fold(
+                planned[0] / "plans.json",
+                planned[0],
+                fold,
+                budget=BUDGET,
+                seed=5,
+                device="cpu",
+                checkpoint_every_epochs=1,
+                out_dir=tmp_path,
+            )
 
 
 def test_a_checkpoint_of_another_budget_is_not_resumed(planned, own_work, tmp_path, capfd):

@@ -61,6 +61,7 @@ NEEDS = {
     "train_segmentation": Need(memory_mb=16000, minutes=1440, gpu=True, training=True),
     "segment_shard": Need(memory_mb=8000, minutes=240, of=("scans",), usual_mb=0.1, gpu=True),
     "measure_shard": Need(memory_mb=3000, minutes=60, of=("scans",), usual_mb=0.5),
+    "viewer_shard": Need(memory_mb=3000, minutes=60, of=("scans",), usual_mb=0.5),
     "fit_network": Need(
         memory_mb=16000, minutes=720, of=("cohort",), usual_mb=1.0, memory_grows=True, gpu=True, training=True
     ),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from ichor import tables
-from ichor.cohort.duplicates import decisions, doubtful_identities, settle
+from ichor.cohort.duplicates import decisions, doubtful_identities, kept_together, settle
 from ichor.cohort.expansion import Definition, definition
 from ichor.cohort.labels import ExpansionLabel, ScanPair, label_expansion, label_outcome
 from ichor.errors import StudyError
@@ -47,6 +47,7 @@ def merge_scans(
         Table ``scans``, sorted by center, patient and time point.
     status : DataFrame
         Table ``status``: ``two_patients_one_scan``, ``in_public_set``, ``two_centers_one_patient``;
+        ``kept_together``;
         ``followup_is_baseline`` for a follow-up scan that repeats the patient's baseline scan (it alone is set aside,
         whatever the policy).
 
@@ -63,7 +64,9 @@ def merge_scans(
     scans = scans.sort_values(["center", "patient", "time_point"], ignore_index=True)
     _check_one_per_time_point(scans)
     doubts, repeated = doubtful_identities(scans, prints, listed)
-    out, status = settle(doubts, {} if sheet is None else decisions(sheet), on_duplicate)
+    decided = {} if sheet is None else decisions(sheet)
+    out, status = settle(doubts, decided, on_duplicate)
+    status += kept_together(doubts, decided, set(zip(scans["center"], scans["patient"], strict=True)))
     certain = [person not in out for person in zip(scans["center"], scans["patient"], strict=True)]
     scans = scans[pd.Series(certain, index=scans.index, dtype=bool)]
     again = scans.index.isin(list(repeated))
@@ -248,6 +251,7 @@ def _scan_pair(row: dict, scan_of: Mapping, mask_of: Mapping) -> ScanPair:
         from_onset = _first(followup.get("onset_to_ct_h"), row["onset_to_followup_ct_h"])
         elapsed = _first(followup.get("baseline_to_ct_h"), from_onset - onset)
     failures = [mask.get("reason") for mask in masks if isinstance(mask.get("reason"), str)]
+    failures.sort(key=lambda code: code == Reason.EMPTY_MASK)  # 0.0 mL is a volume: why one is missing comes first
     return ScanPair(
         has_followup=followup is not None,
         onset_to_ct_h=onset,

@@ -1,12 +1,13 @@
 """Identities that cannot be right: one scan of two patients, one patient in two centers, a scan of a public set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
 from ichor import tables
 from ichor.cohort.alike import alike, in_public_sets
+from ichor.cohort.together import TOGETHER
 from ichor.errors import StudyError
 from ichor.reasons import Reason
 
@@ -132,7 +133,8 @@ def settle(
     Raises
     ------
     StudyError
-        If the policy is to stop and a doubt is not in the sheet.
+        If the policy is to stop and a doubt is not in the sheet, or the sheet keeps a patient together with a scan of a
+        list.
     """
     open_doubts = [doubt for doubt in doubts if _decision(doubt, decided) is None]
     if open_doubts and policy == "stop":
@@ -141,14 +143,44 @@ def settle(
     status = []
     for doubt in doubts:
         treatment, first = _decision(doubt, decided) or ("neither", None)
+        if treatment == TOGETHER and doubt.reason is Reason.IN_PUBLIC_SET:
+            raise StudyError(
+                f"sheet of duplicates: {doubt.detail}, which is in no split of this study, so nobody can be kept "
+                "together with it; write neither, or different."
+            )
         said = f"{doubt.detail}; the sheet of duplicates says {treatment}" if first else doubt.detail
         for person in doubt.people:
-            kept = treatment == "different" or (treatment == "first" and person == first)
+            kept = treatment in ("different", TOGETHER) or (treatment == "first" and person == first)
             outcome = "flagged" if kept else "set_aside"
             status.append(tables.status_row(*person, "merge", outcome, doubt.reason, said))
             if not kept:
                 out.add(person)
     return out, status
+
+
+def kept_together(
+    doubts: Sequence[Doubt], decided: Mapping[frozenset[Person], tuple[str, Person]], scanned: Collection[Person]
+) -> list[dict]:
+    """Rows of table ``status`` for pairs that the sheet keeps together although nothing was found about them.
+
+    Parameters
+    ----------
+    doubts, decided
+        As in `settle`.
+    scanned : collection of Person
+        Who has an accepted scan. Others are told by their center alone: what stands in the sheet may be a name.
+    """
+    told = {frozenset((*doubt.people, doubt.other)) for doubt in doubts if doubt.other}
+    pairs = [pair for pair, (treatment, _) in decided.items() if treatment == TOGETHER and pair not in told]
+    rows = []
+    for center, patient in sorted(set().union(*pairs)):
+        known = (center, patient) in scanned
+        said = "the sheet of duplicates says together"
+        detail = said if known else f"{said} of a patient who has no accepted scan here"
+        rows.append(
+            tables.status_row(center, patient if known else "", "merge", "flagged", Reason.KEPT_TOGETHER, detail)
+        )
+    return rows
 
 
 def _decision(doubt: Doubt, decided: Mapping[frozenset[Person], tuple[str, Person]]) -> tuple[str, Person] | None:

@@ -100,6 +100,11 @@ def label_expansion(
     source, volumes = _volumes(pair, needs_ivh=rule.ivh_ml is not None)
     if reason is None and source is None:
         reason, detail = pair.failure or Reason.SEGMENTATION_FAILED, "no volumes of both scans from one source"
+        if pair.failure is None and not any(math.isnan(volume) for volume in pair.measured[::2]):
+            reason, detail = (
+                Reason.LABEL_NOT_SEGMENTED,
+                f"{rule.name} needs the volumes of IVH, which are unknown",
+            )
     if source is None:
         return ExpansionLabel(None, None, reason, detail=detail)
     iph_ml, ivh_ml, later_iph_ml, later_ivh_ml = volumes

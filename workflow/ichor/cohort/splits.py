@@ -2,6 +2,7 @@
 
 A patient's place follows from a hash of the seed, the center and the pseudonym, ordered inside the center. So a new
 patient moves nobody in another center, and in its own center at most the patients at the edges between two blocks.
+Patients who are kept together (`ichor.cohort.together`) have one place, that of the first of them.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from itertools import chain
 import pandas as pd
 
 from ichor import tables
+from ichor.cohort.together import followed, leaders, without_partners
 from ichor.errors import StudyError
 from ichor.seeds import seed_for
 
@@ -60,6 +62,7 @@ def make_splits(
     segmentation_folds: int,
     seed: int,
     roles: Mapping[str, str] | None = None,
+    together: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Give every patient with an accepted baseline scan a role in every split.
 
@@ -84,6 +87,9 @@ def make_splits(
     roles : mapping, optional
         Center -> role, from the centers sheet. With it, a center all of whose scans were set aside still has its
         leave-one-center-out split (with an empty test set), so that the splits are those of `split_names`.
+    together : mapping, optional
+        Patient -> group, of `ichor.cohort.together.groups`. A group has one role and one fold in every split. Where
+        its centers part it, those who would be learned from are left out of that split; the test set stays as it is.
 
     Returns
     -------
@@ -96,6 +102,7 @@ def make_splits(
         If a scheme is impossible with these centers, or there are fewer patients than folds.
     """
     roles = dict(roles) if roles is not None else _patient_roles(patients)
+    together = together or {}
     _check_schemes(roles, schemes)
     people = _with_baseline(patients, scans)
     development = people[people["center"].isin(_with_role(roles, "development"))]
@@ -109,24 +116,32 @@ def make_splits(
                 out = development["center"] == center
                 parts.append((f"loco-{center}", development[~out], development[out]))
         else:
-            fold_of = _deal(development, folds, seed, "cv", "scheme cv (config key validation.folds)")
+            fold_of = _deal(development, folds, seed, "cv", "scheme cv (config key validation.folds)", together)
             for fold in range(folds):
                 out = development["patient"].map(fold_of) == fold
                 parts.append((f"cv-{fold}", development[~out], development[out]))
-    rows = [_split_rows(*part, tune_fraction, segmentation_folds, seed) for part in parts]
+    rows = [_split_rows(*part, tune_fraction, segmentation_folds, seed, together) for part in parts]
     return tables.frame("splits", list(chain.from_iterable(rows)))
 
 
 def _split_rows(
-    split: str, learn: pd.DataFrame, test: pd.DataFrame, tune_fraction: float, segmentation_folds: int, seed: int
+    split: str,
+    learn: pd.DataFrame,
+    test: pd.DataFrame,
+    tune_fraction: float,
+    segmentation_folds: int,
+    seed: int,
+    together: Mapping[str, str],
 ) -> list[dict]:
+    learn = without_partners(learn, test, together)
     if not len(learn):
         raise StudyError(
-            f"split {split}: no patient to train on has an accepted baseline scan. results/status.tsv says why the "
-            "scans of the development centers were set aside."
+            f"split {split}: no patient to train on has an accepted baseline scan, or all of them are kept together "
+            "with patients to test on. results/status.tsv says why the scans of the development centers were set aside."
         )
-    tune = _tune_patients(learn, tune_fraction, seed)
-    fold_of = _deal(learn, segmentation_folds, seed, "segmentation", f"split {split} (config key segmentation.folds)")
+    tune = _tune_patients(learn, tune_fraction, seed, together)
+    where = f"split {split} (config key segmentation.folds)"
+    fold_of = _deal(learn, segmentation_folds, seed, "segmentation", where, together)
     rows = [
         dict(split=split, patient=p, center=c, role="tune" if p in tune else "train", fold=fold_of[p])
         for p, c in zip(learn["patient"], learn["center"], strict=True)
@@ -178,34 +193,41 @@ def hash_order(people: pd.DataFrame, seed: int, purpose: str) -> dict[str, list[
     }
 
 
-def _tune_patients(learn: pd.DataFrame, fraction: float, seed: int) -> set[str]:
-    ordered = hash_order(learn, seed, "tune")
+def _tune_patients(learn: pd.DataFrame, fraction: float, seed: int, together: Mapping[str, str]) -> set[str]:
+    dealt = leaders(learn, together)
+    ordered = hash_order(dealt, seed, "tune")
     chosen = {
         patient
         for patients in ordered.values()
         for patient in patients[: min(math.floor(fraction * len(patients) + 0.5), len(patients) - 1)]
     }
-    if fraction > 0 and not chosen and len(learn) > 1:  # tiny study: early stopping still needs somebody
+    if fraction > 0 and not chosen and len(dealt) > 1:  # tiny study: early stopping still needs somebody
         chosen = {max(ordered.values(), key=len)[0]}
-    return chosen
+    tuned = followed(learn, together, {patient: int(patient in chosen) for patient in dealt["patient"]})
+    return {patient for patient, is_tuned in tuned.items() if is_tuned}
 
 
-def _deal(people: pd.DataFrame, folds: int, seed: int, purpose: str, what: str) -> dict[str, int]:
+def _deal(
+    people: pd.DataFrame, folds: int, seed: int, purpose: str, what: str, together: Mapping[str, str]
+) -> dict[str, int]:
     """Fold of each patient: blocks of nearly equal size of each center's hash order; no fold stays empty."""
-    if len(people) < folds:
+    to_deal = leaders(people, together)
+    if len(to_deal) < folds:
+        kept = f" ({len(people)} patients, of whom those who are kept together count once)"
         raise StudyError(
             f"{what}: {folds} folds need at least {folds} patients with an accepted baseline scan, "
-            f"found {len(people)}. Write fewer folds or add patients."
+            f"found {len(to_deal)}{kept if len(to_deal) < len(people) else ''}. Write fewer folds or add patients."
         )
     dealt: list[list[str]] = [[] for _ in range(folds)]
-    for center, patients in hash_order(people, seed, purpose).items():
+    for center, patients in hash_order(to_deal, seed, purpose).items():
         offset = seed_for(seed, purpose, center) % folds  # spreads the remainders of small centers over the folds
         for rank, patient in enumerate(patients):
             dealt[(rank * folds // len(patients) + offset) % folds].append(patient)
     while any(not fold for fold in dealt):  # can only be when every center has fewer patients than there are folds
         donor = max(range(folds), key=lambda fold: len(dealt[fold]))
         dealt[next(fold for fold in range(folds) if not dealt[fold])].append(dealt[donor].pop())
-    return {patient: fold for fold, patients in enumerate(dealt) for patient in patients}
+    places = {patient: fold for fold, patients in enumerate(dealt) for patient in patients}
+    return followed(people, together, places)
 
 
 def _patient_roles(patients: pd.DataFrame) -> dict[str, str]:

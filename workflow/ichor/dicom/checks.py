@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ichor.imaging.brain import AIR_HU, BONE_HU, HeadMeasures, find_head, measure_head
+from ichor.imaging.brain import AIR_HU, BONE_HU, HeadMaps, HeadMeasures, find_head, measure_head
 from ichor.imaging.geometry import extent_mm, spacing_mm
 from ichor.imaging.signal import RawMeasures, SignalMeasures, measure_raw, measure_signal
+from ichor.imaging.skull_rim import rim_dip_hu
 from ichor.reasons import Reason
 
 PAD_HU = -1024
@@ -35,6 +36,9 @@ class CheckRules:
         Largest difference of the air between neighbouring slices.
     max_noise_hu : float
         Most noise in the brain, scaled to slices of 5 mm: above it a bone kernel was used.
+    noise_with_dark_rim_hu, max_rim_dip_hu : float
+        Less noise than that is a bone kernel's too if the rim of the brain is this much darker than its inside, as
+        beside edges that were sharpened.
     max_enhanced_ml : float
         Most that may be above 120 HU in the upper half of the brain, away from the skull: above it contrast was given.
     max_wrapped_fraction, max_bright_border_fraction : float
@@ -52,6 +56,8 @@ class CheckRules:
     brain_hu: tuple[float, float] = (20.0, 45.0)
     max_air_step_hu: float = 150.0
     max_noise_hu: float = 14.0
+    noise_with_dark_rim_hu: float = 7.0
+    max_rim_dip_hu: float = 12.0
     max_enhanced_ml: float = 3.0
     max_wrapped_fraction: float = 1e-4
     max_bright_border_fraction: float = 0.01
@@ -147,7 +153,7 @@ def check_volume(data: np.ndarray, affine: np.ndarray, rules: CheckRules) -> Che
     for reason, detail in (
         _judge_air(data, spacing, head, rules),
         _judge_slices(signal, head, rules),
-        _judge_noise(signal, rules),
+        _judge_noise(data, spacing, maps, signal, rules),
         _judge_head(head, rules),
         _judge_contrast(signal, rules),
     ):
@@ -200,9 +206,19 @@ def _judge_slices(signal: SignalMeasures, head: HeadMeasures, rules: CheckRules)
     return None, ""
 
 
-def _judge_noise(signal: SignalMeasures, rules: CheckRules) -> tuple[Reason | None, str]:
+def _judge_noise(
+    data: np.ndarray, spacing: np.ndarray, maps: HeadMaps, signal: SignalMeasures, rules: CheckRules
+) -> tuple[Reason | None, str]:
+    noise = f"noise of {signal.noise_hu:.1f} HU in the brain"
     if signal.noise_hu > rules.max_noise_hu:
-        return Reason.BONE_KERNEL, f"noise of {signal.noise_hu:.1f} HU in the brain, at most {rules.max_noise_hu:g} HU"
+        return Reason.BONE_KERNEL, f"{noise}, at most {rules.max_noise_hu:g} HU"
+    if signal.noise_hu > rules.noise_with_dark_rim_hu:  # else the rim is not looked at: few scans are so noisy
+        dip = rim_dip_hu(data, spacing, maps)
+        if dip > rules.max_rim_dip_hu:
+            rim = f"its rim {dip:.0f} HU darker than its inside"
+            return Reason.BONE_KERNEL, (
+                f"{noise} and {rim}, at most {rules.noise_with_dark_rim_hu:g} HU or {rules.max_rim_dip_hu:g} HU"
+            )
     return None, ""
 
 

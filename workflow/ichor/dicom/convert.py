@@ -20,11 +20,12 @@ from ichor.dicom.kept_files import KeptFiles
 from ichor.dicom.limits import Limits
 from ichor.dicom.nifti_volume import read_nifti
 from ichor.dicom.references import MismatchError, parse_labels, read_mask
-from ichor.dicom.volumes import RefusedError, Volume, read_dicom, thickness_mm
+from ichor.dicom.scan_record import measured_columns, sidecar
+from ichor.dicom.volumes import RefusedError, Volume, read_dicom
 from ichor.dicom.write import image_path, write_nifti, write_sidecar
 from ichor.disk_space import DiskFullError, require, told
 from ichor.imaging.fingerprint import fingerprint, to_text
-from ichor.imaging.geometry import extent_mm, spacing_mm
+from ichor.imaging.geometry import spacing_mm
 from ichor.imaging.voxels import voxel_sha256
 from ichor.jobs.hashes import value_sha256
 from ichor.private_tables import private_folder, read_private, write_private
@@ -197,7 +198,7 @@ def _key(shard: _Shard, files: pd.DataFrame) -> str:
 
 @cache
 def _code() -> list[str]:
-    versions = [version(name) for name in ("numpy", "scipy", "nibabel", "pydicom")]
+    versions = [version(name) for name in ("numpy", "scipy", "nibabel", "pydicom", "imagecodecs")]
     return [code_digest(__file__), dcm2niix_version(), *versions]
 
 
@@ -236,8 +237,8 @@ def _make(shard: _Shard, files: pd.DataFrame, places: dict[str, Path]) -> dict[s
         volume.flags[Reason.NOT_CHOSEN] = f"series of rank {rank} taken, the better ones were refused"
     write_nifti(volume.data, volume.affine, places["ct.nii.gz"])
     reference_sha256 = _write_mask(shard, files, volume, places["mask.nii.gz"])
-    write_sidecar(_sidecar(files, volume, checked), places["ct.json"])
-    measured = _measured(volume, checked) | dict(reference_sha256=reference_sha256)
+    write_sidecar(sidecar(files, volume, checked), places["ct.json"])
+    measured = measured_columns(volume, checked) | dict(reference_sha256=reference_sha256)
     found = fingerprint(volume.data, spacing_mm(volume.affine))
     made = dict(
         scan=measured,
@@ -279,40 +280,3 @@ def _write_mask(shard: _Shard, files: pd.DataFrame, volume: Volume, path: Path) 
         return None
     write_nifti(mask, volume.affine, path)
     return voxel_sha256(mask)
-
-
-def _sidecar(files: pd.DataFrame, volume: Volume, checked: Checked) -> dict[str, Any]:
-    first = files.iloc[0]
-    dicom = first["kind"] == "dicom"
-    return volume.source | dict(
-        Modality="CT",
-        Source=first["kind"],
-        Converter=f"dcm2niix {dcm2niix_version()}" if dicom else "nibabel",
-        Manufacturer=first["manufacturer"],
-        ConvolutionKernel=first["kernel"],
-        SliceThickness_mm=thickness_mm(files),
-        GantryTilt_deg=round(volume.tilt_deg, 3) if dicom else None,
-        Extent_mm=round(extent_mm(volume.data.shape, volume.affine), 3),
-        Corrections={str(reason): detail for reason, detail in volume.flags.items()},
-        Head=_rounded(checked.head),
-        Signal=_rounded(checked.signal),
-    )
-
-
-def _rounded(measures: Any) -> dict[str, Any]:
-    return {
-        name: (None if np.isnan(value) else round(value, 3)) if isinstance(value, float) else value
-        for name, value in asdict(measures).items()
-    }
-
-
-def _measured(volume: Volume, checked: Checked) -> dict[str, Any]:
-    """Columns of table ``scans`` that come from the volume."""
-    size, spacing, head = volume.data.shape, spacing_mm(volume.affine), checked.head
-    return dict(
-        columns=size[0], rows=size[1], slices=size[2],
-        spacing_x_mm=round(float(spacing[0]), 6), spacing_y_mm=round(float(spacing[1]), 6),
-        spacing_z_mm=round(float(spacing[2]), 6), extent_mm=round(extent_mm(size, volume.affine), 3),
-        tilt_deg=round(volume.tilt_deg, 3), hu_min=head.hu_min, hu_max=head.hu_max,
-        voxel_sha256=voxel_sha256(volume.data),
-    )  # fmt: skip

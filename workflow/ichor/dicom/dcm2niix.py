@@ -1,8 +1,9 @@
 """Run dcm2niix on one staged series, under time and memory limits, and take the stack of slices it decoded.
 
-dcm2niix reads the pixels and sorts the slices; compressed ones are decoded before (`ichor.dicom.sources`). What it does
-to a tilted or uneven stack is not used: its ``_Tilt`` volume keeps the origin of the untilted one for one sign of the
-tilt (20 degrees over 145 mm: 55 mm off in space), and its ``_Eq`` volume is finer than the slices were.
+Only for series that are not stored plainly (`ichor.dicom.stored_slices` copies the others). dcm2niix reads the pixels
+and sorts the slices; compressed ones are decoded before (`ichor.dicom.sources`). What it does to a tilted or uneven
+stack is not used: its ``_Tilt`` volume keeps the origin of the untilted one for one sign of the tilt (20 degrees over
+145 mm: 55 mm off in space), and its ``_Eq`` volume is finer than the slices were.
 `ichor.dicom.regrid` does both from the header positions.
 dcm2niix exits with 0 when it wrote nothing, so the files are what counts.
 """
@@ -20,6 +21,7 @@ import nibabel as nib
 import numpy as np
 
 from ichor.dicom.limits import Limits
+from ichor.dicom.regrid import towards_ras
 from ichor.disk_space import check_room
 from ichor.errors import StudyError
 
@@ -127,7 +129,7 @@ def read_volume(path: Path) -> tuple[np.ndarray, np.ndarray]:
     raw = np.asanyarray(image.dataobj.get_unscaled())
     slope, intercept = float(image.dataobj.slope), float(image.dataobj.inter)
     lowest, highest = raw.min(), raw.max()  # before flipping: the voxels in the order in which they lie in memory
-    raw, affine = _flipped(raw, np.asarray(image.affine, float))
+    raw, affine = towards_ras(raw, np.asarray(image.affine, float))
     if slope not in (0, 1) or not intercept.is_integer() or not np.issubdtype(raw.dtype, np.integer):
         scaled = raw * np.float32(slope) + np.float32(intercept)
         whole = slope.is_integer() and intercept.is_integer() and np.issubdtype(raw.dtype, np.integer)
@@ -140,16 +142,6 @@ def read_volume(path: Path) -> tuple[np.ndarray, np.ndarray]:
     else:
         np.add(raw, np.int32(intercept), out=data, casting="unsafe")
     return data, affine
-
-
-def _flipped(raw: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """View of a volume whose axes run with x, y and z where they ran against them; permuted axes stay permuted."""
-    orientation = nib.orientations.io_orientation(affine)
-    if np.isnan(orientation).any() or raw.ndim != 3:
-        return raw, affine
-    flips = np.stack([np.arange(3), orientation[:, 1]], axis=1)
-    view = raw[tuple(slice(None, None, int(sign)) for sign in orientation[:, 1])]
-    return view, affine @ nib.orientations.inv_ornt_aff(flips, raw.shape)
 
 
 def convert(sources: Sequence[str], slices: int, limits: Limits, work: Path) -> tuple[np.ndarray, np.ndarray]:

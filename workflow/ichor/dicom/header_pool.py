@@ -15,6 +15,7 @@ import ichor
 from ichor.dicom.limits import Limits
 
 BATCH = 15  # paths that wait in the child's pipe at a time: 15 of 4,096 bytes fit into a pipe of 64 KB
+TAR_DEATHS = 3  # readers that one tar archive may take down: each further one reads it from its beginning
 START_SECONDS = 60.0  # importing pydicom on a busy machine
 Answer = dict[str, Any]
 
@@ -147,6 +148,8 @@ class HeaderPool:
             return [self._stopped()], False
         if isinstance(line, list):
             return line, True
+        if "tar" in line:
+            return self._collect_tar(number, child, path)
         names, answers, whole, at = line["members"], [], True, 0
         while at < len(names):
             line = child.answer(self._limits.header_seconds)
@@ -163,6 +166,30 @@ class HeaderPool:
             answers += [answer | {"member": names[at]} for answer in line]
             at += 1
         return answers, whole
+
+    def _collect_tar(self, number: int, child: _Child, path: str) -> tuple[list[Answer], bool]:
+        """Take what comes about an archive whose names are not known before."""
+        answers: list[Answer] = []
+        name, at, done = "", -1, 0  # the last name, its place, how many are answered for
+        deaths = 0
+        while True:
+            line = child.answer(self._limits.header_seconds)
+            if isinstance(line, dict) and "end" in line:
+                return answers, not deaths
+            if isinstance(line, dict):
+                name, at = line.get("member", ""), at + ("member" in line)
+                continue
+            if line is not None:
+                answers += [answer | {"member": name if at == done else ""} for answer in line]
+                done += at == done
+                continue
+            self._stop(number)
+            deaths += 1
+            answers.append(self._stopped() | {"member": name if at == done else ""})
+            if at != done or deaths > TAR_DEATHS:  # the archive itself takes its reader down, or many of its members
+                return answers, False
+            child, at, done = self._child(number), -1, done + 1
+            child.send([(path, done)])
 
     def _stop(self, number: int) -> None:
         self._children[number].close()

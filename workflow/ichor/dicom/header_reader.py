@@ -23,11 +23,13 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
+from ichor.dicom.archives import archive_kind
 from ichor.dicom.dicomdir import read_references
 from ichor.dicom.multi_frame import read_frames
 from ichor.dicom.raw_header import Header, NotDicomError, Wanted, read_header
 from ichor.dicom.syntaxes import LOSSY
-from ichor.dicom.zip_archives import ArchiveError, begins_as_zip, list_members, open_member
+from ichor.dicom.tar_archives import TarMember, walk
+from ichor.dicom.zip_archives import ArchiveError, list_members, open_member
 
 SOP_CLASSES = {
     CTImageStorage: "ct",
@@ -45,6 +47,7 @@ WANTED = Wanted([
     "NumberOfFrames", "SamplesPerPixel", "LossyImageCompression", "BodyPartExamined",
     "RescaleSlope", "RescaleIntercept", "BurnedInAnnotation",
 ])  # fmt: skip
+HEADER_MB = 256  # of a member that can only be read forwards: its header is in here, its pixels need not be
 NOT_OPENED = "not read, "  # begins what is no fault of the file's content and may be gone at the next try
 CONTRAST_WORDS = re.compile(
     r"\b(cta|angio\w*|contrast|post[ -]?c|with c|kontrast|perfusion|venous|arterial|iv)\b|\bc\+|\+c\b", re.I
@@ -162,13 +165,19 @@ def lines(path: str, first: int = 0) -> Iterator[Any]:
     Yields
     ------
     list or dict
-        A plain file: the list of `describe_stream`. An archive: ``{"members": names}``, then a list for each of them
-        from `first`.
+        A plain file: the list of `describe_stream`. A zip archive: ``{"members": names}``, then a list for each of them
+        from `first`. A tar archive, of which the names are not known before: ``{"tar": true}``; then for each member
+        ``{"member": name}`` and, from `first`, its list; then ``{"end": true}``, before which a list without a
+        member's name says what is wrong with the archive.
     """
     try:
         with open(path, "rb") as stream:
-            if not begins_as_zip(stream):
+            kind = archive_kind(stream)
+            if not kind:
                 yield describe_stream(stream)
+                return
+            if kind != "zip":
+                yield from _tar_lines(stream, kind, first)
                 return
             try:
                 with zipfile.ZipFile(stream) as archive:
@@ -192,13 +201,42 @@ def _archive_lines(archive: zipfile.ZipFile, first: int) -> Iterator[Any]:
             continue
         try:
             with open_member(archive, member) as stream:
-                yield (
-                    [{"error": "archive_refused", "detail": "an archive in an archive"}]
-                    if begins_as_zip(stream)
-                    else describe_stream(stream)
-                )
+                yield _describe_member(stream)
         except Exception as error:  # zlib, bz2, lzma and zipfile raise many kinds; each means a damaged member
             yield [{"error": "archive_refused", "detail": f"damaged: {type(error).__name__}"}]
+
+
+def _tar_lines(stream: BinaryIO, kind: str, first: int) -> Iterator[Any]:
+    yield {"tar": True}
+    try:
+        for number, member in enumerate(walk(stream, kind)):
+            yield {"member": member.name}
+            if number >= first:
+                yield _describe_tar_member(member)
+    except ArchiveError as error:
+        yield [{"error": error.code, "detail": str(error)}]
+    except Exception as error:  # gzip, zlib and tarfile raise many kinds; each means a damaged archive
+        yield [{"error": "archive_refused", "detail": f"damaged: {type(error).__name__}"}]
+    yield {"end": True}
+
+
+def _describe_tar_member(member: TarMember) -> list[Answer]:
+    if member.code:
+        return [{"error": member.code, "detail": member.detail}]
+    try:
+        if member.seekable:
+            return _describe_member(member.stream)
+        return _describe_member(io.BytesIO(member.stream.read(HEADER_MB << 20)))
+    except ArchiveError as error:
+        return [{"error": error.code, "detail": str(error)}]
+    except Exception as error:  # the rest of the archive says by itself whether it can be read
+        return [{"error": "archive_refused", "detail": f"damaged: {type(error).__name__}"}]
+
+
+def _describe_member(stream: BinaryIO) -> list[Answer]:
+    if archive_kind(stream):
+        return [{"error": "archive_refused", "detail": "an archive in an archive"}]
+    return describe_stream(stream)
 
 
 def limit_memory(megabytes: int) -> None:

@@ -38,6 +38,11 @@ class Header:
         self.elements, self.syntax, self.stored_class = elements, syntax, stored_class
         self._encodings: list[str] | None = None
 
+    def value(self, keyword: str) -> bytes:
+        """Value of an element as it stands in the file; empty when it is absent."""
+        element = self.elements.get(_tag(keyword))
+        return element.value if element else b""
+
     def text(self, keyword: str, longest: int = 256) -> str:
         r"""Text of an element, its values joined by ``\``, without padding; empty when it is absent."""
         element = self.elements.get(_tag(keyword))

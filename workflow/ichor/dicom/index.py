@@ -21,12 +21,13 @@ import pyarrow as pa
 
 from ichor.dicom import header_reader
 from ichor.dicom.archive import Found, chunks, count_files, file_subject, find_files
+from ichor.dicom.archives import may_be_archive
 from ichor.dicom.dicomdir import what_is_missing
 from ichor.dicom.header_cache import HeaderCache, identity
 from ichor.dicom.header_pool import HeaderPool
 from ichor.dicom.limits import Limits
 from ichor.dicom.vocabulary import known_kernel, known_manufacturer
-from ichor.dicom.zip_archives import BETWEEN, begins_as_zip, join_source
+from ichor.dicom.zip_archives import BETWEEN, join_source
 from ichor.private_tables import write_private_parts
 from ichor.progress import track
 from ichor.pseudonyms import pseudonym
@@ -112,7 +113,7 @@ def index_center(
     center : str
         Name of the center.
     folder : path
-        Any depth, any file names; zip archives are looked into. A folder that does not exist counts as empty.
+        Any depth, any file names; zip and tar archives are looked into. A folder that does not exist counts as empty.
     out : path
         Where the private index is written: one row per DICOM image (file, member of an archive, frame) with path,
         size, time of change, ids, geometry (mm, DICOM's LPS axes), kernel, time, see `COLUMNS`. Paths begin with
@@ -196,10 +197,10 @@ def _refusals(found: Sequence[Found], folder: Path, limits: Limits) -> Iterator[
 
 
 def _is_archive(path: Path) -> bool:
-    """Tell whether a large file is a zip archive, of which only headers are read."""
+    """Tell whether a large file is an archive, of which only headers are read."""
     try:
         with path.open("rb") as stream:
-            return begins_as_zip(stream)
+            return may_be_archive(stream)
     except OSError:
         return False
 

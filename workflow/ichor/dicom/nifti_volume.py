@@ -58,7 +58,7 @@ def read_nifti(row: pd.Series, rules: CheckRules, limits: Limits) -> Volume:
         stack = _stack(data.shape[2], affine)
         data, affine = straighten(_slices(data, affine), stack, flags)
         tilt = stack.shear_deg
-    return Volume(np.asfortranarray(data), affine, flags, tilt)
+    return Volume(np.asfortranarray(data), affine, flags, tilt, converter="nibabel")
 
 
 def _check_affine(shape: tuple[int, ...], arrays: Mapping[str, np.ndarray]) -> None:

@@ -83,11 +83,45 @@ def read_header(stream: BinaryIO, wanted: Wanted) -> Header:
         return _by_pydicom(stream, wanted)
 
 
+def read_ordinary(stream: BinaryIO, wanted: Wanted) -> tuple[Header, int] | None:
+    """Read wanted elements of a file whose header is ordinary, and say at which byte its pixels' element begins.
+
+    Only Python walks over bytes here, over a header of at most 4 MB; no other parser sees the file.
+
+    Parameters
+    ----------
+    stream : file
+        At its beginning; only `read` is used.
+    wanted : Wanted
+        What to take.
+
+    Returns
+    -------
+    Header and int, or None
+        None when the header is not ordinary, or no pixels follow it.
+    """
+    buffer = stream.read(FIRST_BYTES)
+    if buffer[128:132] != PREFIX:
+        return None
+    walk = _Walk(stream, buffer, wanted)
+    try:
+        header = walk.header()
+    except _UnusualError:
+        return None
+    return (header, walk.end) if walk.end < walk.read else None
+
+
 class _Walk:
-    """One pass over an ordinary header."""
+    """One pass over an ordinary header; afterwards `end` is where the elements after it begin."""
 
     def __init__(self, stream: BinaryIO, buffer: bytes, wanted: Wanted) -> None:
         self._stream, self._buffer, self._wanted = stream, buffer, wanted
+        self.end = 0
+
+    @property
+    def read(self) -> int:
+        """Bytes of the file that were read."""
+        return len(self._buffer)
 
     def _fill(self, end: int) -> bytes:
         """Have bytes up to `end` in the buffer."""
@@ -116,6 +150,7 @@ class _Walk:
         end = self._elements(place, syntax != ImplicitVRLittleEndian, self._wanted.vrs, elements, min(PIXELS) - 1)
         if end < len(self._buffer) and _tag_at(self._buffer, end) not in PIXELS:
             raise _UnusualError
+        self.end = end
         return Header(elements, syntax, said.get(STORED_CLASS, ""))
 
     def _elements(

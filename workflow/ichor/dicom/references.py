@@ -17,7 +17,7 @@ from ichor.errors import StudyError
 from ichor.imaging.geometry import resample_to_grid, same_grid, to_canonical, volume_ml
 from ichor.listing import file_digests
 
-LABELS = {"iph": 1, "ivh": 2, "edema": 3}
+LABELS = {"iph": 1, "ivh": 2, "edema": 3, "extraaxial": 4}
 BACKGROUND = "background"  # for values that are there but are none of our labels
 SAME_GRID_MM = 0.5
 VOLUME_TOLERANCE = 0.10
@@ -132,7 +132,7 @@ def read_mask(
     Returns
     -------
     ndarray
-        uint8, shape of `data`: 0 background, 1 parenchymal, 2 intraventricular hemorrhage, 3 edema.
+        uint8, shape of `data`: 0 background, 1 parenchymal, 2 intraventricular hemorrhage, 3 edema, 4 extra-axial.
 
     Raises
     ------

@@ -7,10 +7,11 @@ protocols) is interpolated linearly between the slices to even steps.
 
 from dataclasses import dataclass
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from ichor.dicom.stack import COLUMN, POSITION, ROW, Stack
+from ichor.dicom.stack import COLUMN, POSITION, ROW, Stack, vectors
 
 LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 PLACE_TOLERANCE_MM = 0.1
@@ -40,6 +41,24 @@ class Slices:
     origins: np.ndarray
 
 
+def towards_ras(data: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """View of a volume whose axes run with x, y and z where they ran against them; permuted axes stay permuted.
+
+    Parameters
+    ----------
+    data : ndarray
+        Three axes; others are returned as they are.
+    affine : ndarray
+        Shape (4, 4), voxel to RAS+ mm.
+    """
+    orientation = nib.orientations.io_orientation(affine)
+    if np.isnan(orientation).any() or data.ndim != 3:
+        return data, affine
+    flips = np.stack([np.arange(3), orientation[:, 1]], axis=1)
+    view = data[tuple(slice(None, None, int(sign)) for sign in orientation[:, 1])]
+    return view, affine @ nib.orientations.inv_ornt_aff(flips, data.shape)
+
+
 def place(data: np.ndarray, affine: np.ndarray, rows: pd.DataFrame, stack: Stack) -> Slices:
     """Give each decoded slice its place from the headers, after checking that the converter saw the same first slice.
 
@@ -57,16 +76,16 @@ def place(data: np.ndarray, affine: np.ndarray, rows: pd.DataFrame, stack: Stack
     WrongExtentError
         If size, directions or the corner of the first slice differ from the headers.
     """
-    first = rows.iloc[0]
-    shape = (int(first["columns"]), int(first["rows"]), stack.slices)
+    sizes = vectors(rows, ["columns", "rows", "spacing_column_mm", "spacing_row_mm"])[0]
+    shape = (int(sizes[0]), int(sizes[1]), stack.slices)
     if data.shape != shape:
         raise WrongExtentError(f"volume of {data.shape} voxels, headers describe {shape}")
-    row = first[ROW].to_numpy(float) * LPS_TO_RAS * first["spacing_column_mm"]
-    column = first[COLUMN].to_numpy(float) * LPS_TO_RAS * first["spacing_row_mm"]
+    row = vectors(rows, ROW)[0] * LPS_TO_RAS * sizes[2]
+    column = vectors(rows, COLUMN)[0] * LPS_TO_RAS * sizes[3]
     row_sign, column_sign = np.sign(affine[:3, 0] @ row), np.sign(affine[:3, 1] @ column)
     first_step, second_step = row_sign * row, column_sign * column
     difference = np.abs(np.stack([affine[:3, 0] - first_step, affine[:3, 1] - second_step])).max() * max(shape[:2])
-    corner = rows[POSITION].to_numpy(float) * LPS_TO_RAS
+    corner = vectors(rows, POSITION) * LPS_TO_RAS
     corner = corner + (row_sign < 0) * row * (shape[0] - 1) + (column_sign < 0) * column * (shape[1] - 1)
     apart = corner[[0, -1]] - affine[:3, 3]
     if stack.sheared:  # the converter's origin may be that of a straight stack: only the place along the normal counts

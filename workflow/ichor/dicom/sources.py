@@ -4,23 +4,24 @@ A converter gets files only that every build of it can read. What has to be unpa
 child process under limits (`ichor.confined`), into a temporary folder, under names of ours.
 """
 
+import contextlib
 import hashlib
 import io
 import tempfile
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pandas as pd
 
 from ichor.confined import Confinement, UnreadableError, read
+from ichor.dicom.archives import open_members
 from ichor.dicom.limits import Limits
 from ichor.dicom.single_slices import cut_frames, decoded
 from ichor.dicom.syntaxes import OF_ANY_CONVERTER
-from ichor.dicom.zip_archives import list_members, split_source
+from ichor.dicom.zip_archives import ArchiveError, split_source
 
 ARCHIVE_MB = 1 << 30  # an archive may be as large as a disk: only some members of it are read
 BLOCK = 1 << 20
@@ -119,7 +120,7 @@ def write_slices(path: str, tasks: list[dict[str, Any]], folder: str) -> tuple[d
         for member, content in _contents(path, list(by_member)):
             for name, slice_bytes in _slices(content, by_member[member]):
                 Path(folder, name).write_bytes(slice_bytes)
-    except (ValueError, KeyError) as error:  # of our own checks and of decoders: no text of the file
+    except (ValueError, KeyError, ArchiveError) as error:  # of our own checks and of decoders: no text of the file
         return {"refused": f"slices could not be decoded: {type(error).__name__}"}, {}
     return {}, {}
 
@@ -129,10 +130,13 @@ def _contents(path: str, members: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     if not any(members):
         yield "", Path(path).read_bytes()
         return
-    with zipfile.ZipFile(path) as archive:
-        allowed = {member.name: member.info for member in list_members(archive) if not member.code}
-        for name in members:
-            yield name, archive.read(allowed[name])
+    missing = set(members)
+    with open(path, "rb") as stream:
+        for name, content in open_members(stream, members):
+            yield name, content.read()
+            missing.remove(name)
+    if missing:
+        raise KeyError("members")
 
 
 def _slices(content: bytes, tasks: list[dict[str, Any]]) -> Iterator[tuple[str, bytes]]:
@@ -160,20 +164,17 @@ def member_digests(path: str, members: Sequence[str], limits: Limits | None = No
 def hash_members(path: str, members: list[str]) -> tuple[dict[str, str], dict]:
     """SHA-256 of some members of an archive; runs in the child."""
     digests = dict.fromkeys(members, "")
-    with zipfile.ZipFile(path) as archive:
-        allowed = {member.name: member.info for member in list_members(archive) if not member.code}
-        for name in members:
-            if name in allowed:
-                digests[name] = _sha256(archive, allowed[name])
+    with open(path, "rb") as stream, contextlib.suppress(ArchiveError):  # of a damaged one, what came before
+        for name, content in open_members(stream, members):
+            digests[name] = _sha256(content)
     return digests, {}
 
 
-def _sha256(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> str:
+def _sha256(stream: BinaryIO) -> str:
     whole = hashlib.sha256()
     try:
-        with archive.open(member) as stream:
-            while block := stream.read(BLOCK):
-                whole.update(block)
-    except Exception:  # zlib, bz2, lzma and zipfile raise many kinds; each means a damaged member
+        while block := stream.read(BLOCK):
+            whole.update(block)
+    except Exception:  # zlib, bz2, lzma, zipfile and tarfile raise many kinds; each means a damaged member
         return ""
     return whole.hexdigest()

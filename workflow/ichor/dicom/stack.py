@@ -1,5 +1,6 @@
 """A stack of slices as its headers describe it: order along the normal, steps, extent, shear, gaps, duplicates."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,16 +77,21 @@ def median(values: pd.Series) -> float:
     return float(values.median()) if len(values) else float("nan")
 
 
+def vectors(rows: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
+    """Some columns as numbers, shape (rows, names); many times faster than pandas gives them together."""
+    return np.stack([rows[name].to_numpy(float) for name in names], axis=1)
+
+
 def orthonormal(rows: pd.DataFrame) -> np.ndarray:
     """Tell for each row whether its row and column directions are unit vectors at right angles, bool."""
-    row, column = rows[ROW].to_numpy(float), rows[COLUMN].to_numpy(float)
+    row, column = vectors(rows, ROW), vectors(rows, COLUMN)
     lengths = np.abs(np.linalg.norm(row, axis=1) - 1) + np.abs(np.linalg.norm(column, axis=1) - 1)
     return (lengths < 1e-2) & (np.abs((row * column).sum(axis=1)) < 1e-2)
 
 
 def normals(rows: pd.DataFrame) -> np.ndarray:
     """Slice normal of each row, shape (n, 3)."""
-    return np.cross(rows[ROW].to_numpy(float), rows[COLUMN].to_numpy(float))
+    return np.cross(vectors(rows, ROW), vectors(rows, COLUMN))
 
 
 def read_stack(rows: pd.DataFrame) -> Stack:
@@ -98,7 +104,7 @@ def read_stack(rows: pd.DataFrame) -> Stack:
     """
     normal = normals(rows.iloc[:1])[0]
     normal = normal / np.linalg.norm(normal)
-    position = rows[POSITION].to_numpy(float)
+    position = vectors(rows, POSITION)
     along = position @ normal
     order = np.lexsort((rows["instance"].to_numpy(float), along))
     along = along[order]
@@ -110,7 +116,7 @@ def read_stack(rows: pd.DataFrame) -> Stack:
         along_mm=along,
         steps_mm=steps,
         normal=normal,
-        shear_deg=_shear_deg(position[order], normal, rows[COLUMN].to_numpy(float)[0]),
+        shear_deg=_shear_deg(position[order], normal, vectors(rows, COLUMN)[0]),
         gap=_has_gap(steps, thickness),
         duplicates=int((~keep).sum()),
     )
@@ -124,7 +130,7 @@ def off_line_mm(rows: pd.DataFrame) -> float:
     rows : DataFrame
         Slices in spatial order. A tilted gantry moves the corners along a line too.
     """
-    position = rows[POSITION].to_numpy(float)
+    position = vectors(rows, POSITION)
     span = position[-1] - position[0]
     length = float(np.linalg.norm(span))
     if length <= SAME_POSITION_MM:

@@ -9,11 +9,23 @@ import numpy as np
 import pandas as pd
 
 from ichor.dicom.checks import PAD_HU, CheckRules, check_raw, clip_padding
-from ichor.dicom.dcm2niix import ConversionError, convert
+from ichor.dicom.dcm2niix import ConversionError, convert, dcm2niix_version
 from ichor.dicom.limits import Limits
 from ichor.dicom.regrid import Slices, WrongExtentError, place, regrid
 from ichor.dicom.sources import SourceError, plain_slices
-from ichor.dicom.stack import COLUMN, GAP_RATIO, POSITION, ROW, SAME_POSITION_MM, Stack, median, off_line_mm, read_stack
+from ichor.dicom.stack import (
+    COLUMN,
+    GAP_RATIO,
+    POSITION,
+    ROW,
+    SAME_POSITION_MM,
+    Stack,
+    median,
+    off_line_mm,
+    read_stack,
+    vectors,
+)
+from ichor.dicom.stored_slices import read_stored
 from ichor.dicom.unify import UnifyError, unify
 from ichor.imaging.geometry import extent_mm, spacing_mm, to_canonical, voxel_volume_ml
 from ichor.reasons import Reason
@@ -59,6 +71,8 @@ class Volume:
         Shear of the source slices; NaN when not known.
     source : dict
         What the sidecar says about the source.
+    converter : str
+        What turned the files into voxels: ``ichor`` where they were only copied, else a program or package.
     """
 
     data: np.ndarray
@@ -66,6 +80,7 @@ class Volume:
     flags: dict[Reason, str] = field(default_factory=dict)
     tilt_deg: float = float("nan")
     source: dict[str, Any] = field(default_factory=dict)
+    converter: str = ""
 
 
 def read_dicom(files: pd.DataFrame, rules: CheckRules, limits: Limits, work: Path) -> Volume:
@@ -101,7 +116,8 @@ def read_dicom(files: pd.DataFrame, rules: CheckRules, limits: Limits, work: Pat
     flags: dict[Reason, str] = {}
     try:
         with plain_slices(files, limits, work) as plain:
-            kept, data, affine = _decode(plain, stack, limits, work, flags)
+            stored = None if stack.duplicates else read_stored(plain, stack, limits)
+            kept, data, affine = (plain, *stored) if stored else _decode(plain, stack, limits, work, flags)
         if len(kept) < len(files):
             stack = read_stack(kept)
         files = kept
@@ -115,7 +131,9 @@ def read_dicom(files: pd.DataFrame, rules: CheckRules, limits: Limits, work: Pat
     except WrongExtentError as error:
         raise RefusedError(Reason.WRONG_EXTENT, str(error)) from error
     _flag_headers(files, stack, flags)
-    return assemble(slices, stack, files, rules, flags)
+    volume = assemble(slices, stack, files, rules, flags)
+    volume.converter = "ichor" if stored else f"dcm2niix {dcm2niix_version()}"
+    return volume
 
 
 def _check_size(files: pd.DataFrame, stack: Stack, limits: Limits) -> None:
@@ -149,8 +167,9 @@ def _flag_headers(files: pd.DataFrame, stack: Stack, flags: dict[Reason, str]) -
     thickness = median(files["thickness_mm"])
     if not stack.uneven and thickness > 0 and stack.step_mm > GAP_RATIO * thickness:
         flags[Reason.GAPS_BETWEEN_SLICES] = f"slices of {thickness:.2f} mm every {stack.step_mm:.2f} mm"
-    pairs = files[["slope", "intercept"]].drop_duplicates()
-    if len(pairs) > 1:
+    pairs = files[["slope", "intercept"]]
+    values = vectors(files, list(pairs))
+    if not np.array_equal(values, np.broadcast_to(values[0], values.shape), equal_nan=True):
         ranges = [f"{name} {pairs[name].min():g} to {pairs[name].max():g}" for name in pairs]
         flags[Reason.PER_SLICE_RESCALE] = f"{', '.join(ranges)}, each slice with its own"
 
@@ -207,7 +226,7 @@ def assemble(slices: Slices, stack: Stack, files: pd.DataFrame, rules: CheckRule
         SourceSteps_mm=[round(float(step), 3) for step in stack.steps_mm],
         SourceImages=[
             dict(Image=image, Position_mm=[round(value, 3) for value in place_mm])
-            for image, place_mm in zip(files["sop"], files[POSITION].to_numpy(float).tolist(), strict=True)
+            for image, place_mm in zip(files["sop"], vectors(files, POSITION).tolist(), strict=True)
         ],
     )  # fmt: skip
     return Volume(np.asfortranarray(data), affine, flags, stack.shear_deg, source)
@@ -227,7 +246,7 @@ def _check_geometry(data: np.ndarray, affine: np.ndarray, stack: Stack, files: p
         raise RefusedError(
             Reason.WRONG_EXTENT, f"voxel of {voxel_volume_ml(affine):.5f} mL, headers say {wanted:.5f} mL"
         )
-    corners = files[POSITION].to_numpy(float) * (-1, -1, 1)
+    corners = vectors(files, POSITION) * (-1, -1, 1)
     index = (np.linalg.inv(affine) @ np.c_[corners, np.ones(len(corners))].T)[:3].T
     if (index < -0.6).any() or (index > np.array(data.shape) - 0.4).any():
         raise RefusedError(Reason.WRONG_EXTENT, "a slice's corner lies outside the volume")

@@ -58,10 +58,8 @@ class Member(NamedTuple):
     detail: str
 
 
-def begins_as_zip(stream: BinaryIO) -> bool:
-    """Tell whether a file begins as a zip archive does and not as DICOM; leaves the stream at its beginning."""
-    begin = stream.read(132)
-    stream.seek(0)
+def is_zip(begin: bytes) -> bool:
+    """Tell whether a file of which these are the first bytes is a zip archive, and not DICOM."""
     return begin[:4] in (b"PK\x03\x04", b"PK\x05\x06") and begin[128:132] != b"DICM"
 
 

@@ -104,15 +104,16 @@ def coarse(volume: np.ndarray, spacing_mm: np.ndarray) -> tuple[np.ndarray, int,
         shape = (columns // block, block, rows // block, block, part.shape[2])
         return part.reshape(shape).mean(axis=(1, 3), dtype=np.float32), block, stride
     small = np.empty((columns // block, rows // block, part.shape[2]), np.float32, order="F")
+    ones, bright = np.ones(block, np.float32), volume.max() > BRIGHTEST_HU
     for k in range(part.shape[2]):  # slice by slice stays in the cache
-        plane = np.minimum(part[:, :, k].T, BRIGHTEST_HU)  # (rows, columns), contiguous along columns
+        plane = part[:, :, k].T  # (rows, columns), contiguous along columns
+        if bright:
+            plane = np.minimum(plane, BRIGHTEST_HU)
         lines = plane[0::block].copy()
         for offset in range(1, block):
             lines += plane[offset::block]
-        total = lines[:, 0::block].astype(np.int32)
-        for offset in range(1, block):
-            total += lines[:, offset::block]
-        small[:, :, k] = total.T
+        # sums of whole numbers below 2**24: exact in any order
+        small[:, :, k].T[:] = lines.astype(np.float32).reshape(-1, block).dot(ones).reshape(small.shape[1::-1])
     small /= block * block
     return small, block, stride
 
@@ -126,12 +127,12 @@ def _brain(small: np.ndarray, bone: np.ndarray, pixel_mm: float) -> np.ndarray:
     steps = max(1, round(CUT_MM / pixel_mm))
     core = erode(tissue, steps)
     box = _box(core, steps)
-    pieces, count = ndimage.label(core[box])
+    pieces, count = ndimage.label(core[box].T)  # along the order in memory: half the time
     brain = np.zeros_like(tissue)
     if count:
-        sizes = np.bincount(pieces.ravel(order="K"))
+        sizes = np.bincount(pieces.ravel())
         sizes[0] = 0
-        brain[box] = dilate(pieces == sizes.argmax(), steps) & tissue[box]
+        brain[box] = dilate((pieces == sizes.argmax()).T, steps) & tissue[box]
     return brain
 
 
@@ -212,7 +213,7 @@ def measure_head(volume: np.ndarray, spacing_mm: np.ndarray, maps: HeadMaps | No
         brain_ml=count * voxel_ml,
         enclosed_fraction=enclosed,
         brain_width_mm=_width(brain) * maps.pixel_mm,
-        brain_hu=float(np.median(small[brain])) if count else float("nan"),
+        brain_hu=float(np.median(small.T[brain.T])) if count else float("nan"),
         air_hu=_air_hu(small),
         hu_min=lowest,
         hu_max=highest,

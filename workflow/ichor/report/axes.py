@@ -1,6 +1,7 @@
 """A panel with two axes, drawn on a canvas: domain to pixels, ticks, grid, labels."""
 
 import math
+from collections.abc import Callable
 
 from ichor.report.svg import Canvas
 
@@ -22,6 +23,8 @@ class Panel:
         Whether to stamp the panel.
     width, height : float
         Size of the plot area in pixels.
+    x_scale, y_scale : callable, optional
+        Increasing function of the values, for example `numpy.cbrt`, in which the axis is even.
     """
 
     def __init__(
@@ -36,7 +39,10 @@ class Panel:
         simulated: bool,
         width: float = 258,
         height: float = 258,
+        x_scale: Callable[[float], float] | None = None,
+        y_scale: Callable[[float], float] | None = None,
     ) -> None:
+        self.x_scale, self.y_scale = x_scale or float, y_scale or float
         self.x_range, self.y_range, self.size = x_range, y_range, (width, height)
         self.canvas = Canvas(LEFT + width + RIGHT, TOP + height + BOTTOM, label, simulated=simulated)
         self.canvas.text(LEFT, 16, title, "head")
@@ -45,13 +51,13 @@ class Panel:
 
     def x(self, value: float) -> float:
         """Pixel of a value on the horizontal axis."""
-        low, high = self.x_range
-        return LEFT + self.size[0] * (value - low) / (high - low)
+        low, high, at = (self.x_scale(v) for v in (*self.x_range, value))
+        return LEFT + self.size[0] * (at - low) / (high - low)
 
     def y(self, value: float) -> float:
         """Pixel of a value on the vertical axis."""
-        low, high = self.y_range
-        return TOP + self.size[1] * (high - value) / (high - low)
+        low, high, at = (self.y_scale(v) for v in (*self.y_range, value))
+        return TOP + self.size[1] * (high - at) / (high - low)
 
     def inside(self, x: float, y: float) -> bool:
         """Whether a point lies in the domain."""

@@ -6,7 +6,8 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 
-from ichor.report import numbers
+from ichor.imaging.measures import LABEL_CODES
+from ichor.report import names, numbers
 from ichor.report.montage import Case
 
 QUANTILES = {"Best Dice": 1.0, "Upper quartile": 0.75, "Median Dice": 0.5, "Lower quartile": 0.25, "Worst Dice": 0.0}
@@ -35,18 +36,44 @@ def choose(masks: pd.DataFrame, scans: pd.DataFrame, split: str) -> list[Case]:
     return [_read(rows.iloc[place], title) for title, place in ordered]
 
 
-def _read(row: pd.Series, title: str) -> Case:
+def worst_of_labels(cases: pd.DataFrame, masks: pd.DataFrame, scans: pd.DataFrame, split: str) -> list[Case]:
+    """The scan with the lowest Dice of each label beside the parenchymal bleed, where the reference has that label.
+
+    Parameters
+    ----------
+    cases, masks, scans : DataFrame
+        Tables ``agreement_cases``, ``masks`` and ``scans``.
+    split : str
+        Whose masks are shown.
+    """
+    key = ["patient", "center", "time_point"]
+    rows = cases[(cases["split"] == split) & (cases["reference_ml"] > 0) & cases["dice"].notna()]
+    rows = rows.merge(masks.loc[masks["split"] == split, [*key, "mask"]].dropna(), on=key)
+    rows = rows.merge(scans[[*key, "image", "reference_mask"]].dropna(), on=key)
+    found = []
+    for label, code in LABEL_CODES.items():
+        own = rows[rows["label"] == label].sort_values(["dice", "patient", "time_point"])
+        if label != "iph" and len(own):
+            row = own.iloc[0]
+            found.append(_read(row, f"Worst Dice: {names.SHORT[label]}", (code,)))
+    return found
+
+
+def _read(row: pd.Series, title: str, codes: tuple[int, ...] = HEMORRHAGE) -> Case:
     image = nib.load(Path(row["image"]))
-    volumes = f"{numbers.plain(row['iph_ml'], 1)} of {numbers.plain(row['reference_iph_ml'], 1)} mL"
+    volumes, dice = ("iph_ml", "reference_iph_ml"), "dice_iph"
+    if "dice" in row:  # of a single label
+        volumes, dice = ("predicted_ml", "reference_ml"), "dice"
+    found, true = (numbers.plain(row[name], 1) for name in volumes)
     return Case(
         title=title,
-        detail=f"{row['center']}, Dice {numbers.plain(row['dice_iph'], 2)}, {volumes}",
+        detail=f"{row['center']}, Dice {numbers.plain(row[dice], 2)}, {found} of {true} mL",
         image=np.asarray(image.dataobj),
-        predicted=_hemorrhage(row["mask"]),
-        reference=_hemorrhage(row["reference_mask"]),
+        predicted=_voxels(row["mask"], codes),
+        reference=_voxels(row["reference_mask"], codes),
         spacing_mm=tuple(float(size) for size in image.header.get_zooms()[:2]),
     )
 
 
-def _hemorrhage(path: str) -> np.ndarray:
-    return np.isin(np.asarray(nib.load(Path(path)).dataobj), HEMORRHAGE)
+def _voxels(path: str, codes: tuple[int, ...]) -> np.ndarray:
+    return np.isin(np.asarray(nib.load(Path(path)).dataobj), codes)

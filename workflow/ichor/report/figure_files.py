@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ichor.report import agreement, flow, flow_chart, inputs, montage, names, palette, performance
+from ichor.report import agreement, flow, flow_chart, inputs, montage, names, palette, performance, volume_plots
 from ichor.report import task_figures as drawn
 from ichor.report.palette import Look
 from ichor.report.svg import Canvas, note, stack, text_width
@@ -74,16 +74,16 @@ def _cohort_flow(study: Drawn) -> Canvas:
 
 
 def _segmentation_agreement(study: Drawn) -> Canvas:
-    masks, summary = study.data["masks"], study.data["agreement"]
+    cases, summary = study.data["agreement_cases"], study.data["agreement"]
     split = agreement.main_split(summary)
     panels = []
     for label in [] if split is None else summary["label"].drop_duplicates():
         own = summary[(summary["split"] == split) & (summary["label"] == label)]
-        if f"dice_{label}" in masks and (own["n"] > 0).any():
-            of_split = masks[masks["split"] == split]
+        of_split = cases[cases["split"] == split]
+        if (of_split["label"] == label).any() and (own["n"] > 0).any():
             panels.append(agreement.draw_dice(of_split, own, label, simulated=study.simulated, width=362))
-            panels.append(agreement.draw_volumes(of_split, own, label, simulated=study.simulated))
-            panels.append(agreement.draw_bland_altman(of_split, own, label, simulated=study.simulated))
+            panels.append(volume_plots.draw_volumes(of_split, own, label, simulated=study.simulated))
+            panels.append(volume_plots.draw_bland_altman(of_split, label, simulated=study.simulated))
     if not panels:
         return note("No center brought reference masks to compare with.", simulated=study.simulated)
     return stack(panels, 3, f"Agreement of predicted with reference masks, split {split}. " + _said(panels))

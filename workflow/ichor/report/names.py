@@ -56,7 +56,15 @@ STAGES = {
 
 OUTCOMES = {"accepted": "accepted", "flagged": "flagged, kept", "set_aside": "set aside"}
 
-LABELS = {"iph": "Parenchymal hemorrhage", "ivh": "Intraventricular hemorrhage", "edema": "Perihematomal edema"}
+LABELS = {
+    "iph": "Parenchymal hemorrhage",
+    "ivh": "Intraventricular hemorrhage",
+    "edema": "Perihematomal edema",
+    "extraaxial": "Extra-axial hemorrhage",
+}
+
+SHORT = {"iph": "IPH", "ivh": "IVH", "edema": "edema", "extraaxial": "extra-axial"}
+"""The same labels where there is little room."""
 
 TESTS = {"delong_paired": "DeLong’s test for paired AUCs", "delong_unpaired": "DeLong’s test for independent AUCs"}
 

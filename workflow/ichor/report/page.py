@@ -11,6 +11,7 @@ from ichor import __version__
 from ichor.errors import StudyError
 from ichor.report import (
     agreement,
+    agreement_section,
     data_sources,
     findings,
     flow,
@@ -24,6 +25,7 @@ from ichor.report import (
     quantities,
     set_aside,
     svg,
+    used_bundle,
 )
 from ichor.report import table_frames as frames
 from ichor.report import task_figures as drawn
@@ -41,6 +43,7 @@ def write_page(
     growth_ml: float | None = None,
     auc_alarm: float | None = None,
     sources: Sequence[Mapping[str, object]] = (),
+    bundle: Mapping[str, object] | None = None,
     quality: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the report page.
@@ -53,8 +56,8 @@ def write_page(
         ``name``, ``title`` and ``simulated``; a simulated study is marked on the page and on every figure.
     tables : mapping
         Name -> DataFrame or path (or a list of them) of: status, patients, scans, splits, masks, cohort, metrics,
-        comparisons, curves, flow, table_one, measures, agreement, agreement_groups. What is left out is said to be
-        missing.
+        comparisons, curves, flow, table_one, measures, agreement, agreement_groups, agreement_cases. What is left
+        out is said to be missing.
     provenance : mapping, optional
         What `ichor.provenance.collect` returns.
     models : mapping, optional
@@ -67,6 +70,8 @@ def write_page(
         External expansion AUC above which a leak is suspected (real patients only).
     sources : sequence of mapping
         Of `ichor.presets.sources`: public data sets, whose licences and citations the page gives.
+    bundle : mapping, optional
+        Of `ichor.segmentation.study_bundle.facts`: the trained segmentation that was used instead of training.
     quality : mapping, optional
         Center -> its quality page, relative to `out`.
 
@@ -92,6 +97,7 @@ def write_page(
     context |= {
         "study": dict(study),
         "sources": public,
+        "bundle": used_bundle.section(bundle),
         "quality": dict(quality or {}),
         "version": __version__,
         "findings": {
@@ -122,7 +128,7 @@ def _context(data: dict[str, pd.DataFrame], looks: dict, simulated: bool) -> dic
         "facts": _facts(data),
         "flow": _flow(data["flow"], data["scans"], simulated),
         "table_one": frames.table_one(data["table_one"]),
-        "agreement": _agreement(data, simulated),
+        "agreement": agreement_section.section(data, simulated),
         "measures": _measures(data["measures"]),
         "tasks": tasks,
         "reachable": _reachable(data["metrics"], looks, simulated),
@@ -179,44 +185,6 @@ def _flow(frame: pd.DataFrame, scans: pd.DataFrame, simulated: bool) -> dict:
         "figures": {"wide": Markup(wide.render(css="wide-only")), "narrow": Markup(narrow.render(css="narrow-only"))},
         "table": frames.flow(frame, arranged.name),
         "split": arranged.name or "",
-    }
-
-
-def _agreement(data: dict[str, pd.DataFrame], simulated: bool) -> dict | None:
-    masks, summary = data["masks"], data["agreement"]
-    split = agreement.main_split(summary)
-    if split is None or not (summary["n"] > 0).any():
-        return None
-    masks, own = masks[masks["split"] == split], summary[summary["split"] == split]
-    groups = data["agreement_groups"]
-    groups = groups[groups["split"] == split]
-    centers = [
-        {"name": center, "color": palette.center_color(i)} for i, center in enumerate(sorted(masks["center"].unique()))
-    ]
-    figures = []
-    for label in own["label"].drop_duplicates():
-        if f"dice_{label}" in masks and (own.loc[own["label"] == label, "n"] > 0).any():
-            dice = agreement.draw_dice(masks, own, label, simulated=simulated)
-            plot = agreement.draw_bland_altman(masks, own, label, simulated=simulated)
-            volumes = agreement.draw_volumes(masks, own, label, simulated=simulated)
-            name = names.LABELS.get(label, label)
-            figures.append(
-                {
-                    "label": label,
-                    "name": name,
-                    "dice": Markup(dice.render()),
-                    "volumes": Markup(volumes.render()),
-                    "bland_altman": Markup(plot.render()),
-                    "centers": centers,
-                }
-            )
-    others = sorted((s for s in summary["split"].unique() if s != split), key=names.split_order)
-    return {
-        "split": split,
-        "figures": figures,
-        "table": frames.agreement(own),
-        "groups": frames.agreement_groups(groups) if len(groups) else None,
-        "others": [(s, frames.agreement(summary[summary["split"] == s])) for s in others],
     }
 
 

@@ -32,7 +32,7 @@ def measured_scans(scans: pd.DataFrame) -> pd.DataFrame:
 
 def measured_masks(masks: pd.DataFrame) -> pd.DataFrame:
     """Masks of a shard with the columns on which their measures depend."""
-    return masks[["split", "center", "patient", "time_point", "mask", "mask_sha256"]]
+    return masks[["split", "center", "patient", "time_point", "mask", "mask_sha256", "reason"]]
 
 
 def rows_of_scans(split_rows: pd.DataFrame, scans: pd.DataFrame) -> pd.DataFrame:

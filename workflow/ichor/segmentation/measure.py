@@ -16,14 +16,12 @@ from ichor.imaging.measures import LABEL_CODES, voxel_volume_ml
 from ichor.imaging.scan_measures import main_piece_of, measure_scan
 from ichor.progress import track
 from ichor.reasons import Reason
-from ichor.segmentation.agreement import compare_masks, size_class
+from ichor.segmentation.agreement import compare_masks
 from ichor.segmentation.scan import Scan, read_mask
 
 FAILURES = (OSError, ValueError, EOFError, RuntimeError, MemoryError, zlib.error, ImageFileError)
 """What a scan may fail with; anything else is a fault of ours and stops."""
 KEYS = ("split", "patient", "center", "time_point")
-LEAST_CASES = 5
-"""Fewer cases of a size give no error of their own; then that of all sizes is taken. Our choice."""
 
 
 def measure_shard(
@@ -65,7 +63,7 @@ def measure_shard(
         measured.append(keys | found | {"reasons": ";".join(dict.fromkeys(str(code) for code, _ in remarks)) or None})
         cases += [keys | {"manufacturer": row["manufacturer"]} | case for case in compared]
         for code, detail in remarks:
-            if code not in (Reason.EMPTY_MASK, Reason.SEGMENTATION_FAILED):
+            if code != Reason.EMPTY_MASK and isinstance(row["mask"], str):  # else segmentation has said it
                 words = f"{row['time_point']} scan: {detail}"
                 status.append(
                     tables.status_row(row["center"], row["patient"], "segmentation", "flagged", code, words, log)
@@ -82,7 +80,8 @@ def _measure(
 ) -> tuple[dict, list[dict], list[tuple[Reason, str]]]:
     """Measures, comparisons and remarks of one mask."""
     if not isinstance(row["mask"], str):
-        return {}, [], [(Reason.SEGMENTATION_FAILED, "no mask")]
+        why = row.get("reason")
+        return {}, [], [(Reason(why) if isinstance(why, str) else Reason.SEGMENTATION_FAILED, "no mask")]
     try:
         image = nib.load(row["image"])
         hu, affine = np.asarray(image.dataobj), np.asarray(image.affine)
@@ -117,41 +116,3 @@ def _location(reference: np.ndarray, spacing_mm: tuple[float, float, float], fra
     """Region of the reference's parenchymal bleed: a group of cases must not depend on what was predicted."""
     bleed = main_piece_of(reference == LABEL_CODES["iph"])
     return locate(bleed, spacing_mm, frame).region if frame and bleed.any() else None
-
-
-def add_errors(measures: pd.DataFrame, cases: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFrame:
-    """Add to each volume the error that volumes of its size have, mL: columns ``<label>_error_ml``.
-
-    The root mean square of predicted minus reference volume over the scans of the same split whose patients may be
-    learned from (train and tune rows) and whose predicted volume is in the same class of size. Their masks come from
-    models that never saw them, and no test patient's reference is used.
-
-    Parameters
-    ----------
-    measures, cases, splits : DataFrame
-        Tables ``measures``, ``agreement_cases`` and ``splits``.
-
-    Returns
-    -------
-    DataFrame
-        Measures with the columns filled; empty where fewer than `LEAST_CASES` cases exist.
-    """
-    fitted = splits[splits["role"].isin(["train", "tune"])][["split", "center", "patient"]].drop_duplicates()
-    known = cases.merge(fitted, on=["split", "center", "patient"])
-    known = known.assign(size=known["predicted_ml"].map(size_class), square=known["difference_ml"] ** 2)
-    out = measures.copy()
-    for label in LABEL_CODES:
-        of_label = known[known["label"] == label]
-        whole = _root_mean_square(of_label.groupby("split")["square"])
-        by_size = _root_mean_square(of_label.groupby(["split", "size"])["square"])
-        out[f"{label}_error_ml"] = [
-            by_size.get((row.split, size_class(volume)), whole.get(row.split, np.nan)) if pd.notna(volume) else np.nan
-            for row, volume in zip(measures.itertuples(), measures[f"{label}_ml"], strict=True)
-        ]
-    return tables.validate("measures", out, "measures")
-
-
-def _root_mean_square(groups) -> dict:
-    """Root of the mean of each group with enough cases."""
-    found = groups.agg(["mean", "size"])
-    return (found.loc[found["size"] >= LEAST_CASES, "mean"] ** 0.5).to_dict()

@@ -1,8 +1,8 @@
 """Segment a shard of scans: one process, one model load, each patient by a model that never saw it."""
 
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +11,23 @@ import torch
 from nibabel.filebasedimages import ImageFileError
 
 from ichor import disk_space, tables
-from ichor.imaging.measures import volumes_ml
+from ichor.imaging.measures import LABEL_CODES, voxel_volume_ml
+from ichor.imaging.scan_edge import known_volume_ml
 from ichor.imaging.voxels import voxel_sha256
 from ichor.overlap import overlapped
 from ichor.progress import track
 from ichor.reasons import Reason
 from ichor.segmentation.agreement import dice
-from ichor.segmentation.bundle import Model, load_model
+from ichor.segmentation.brain_box import brain_box
+from ichor.segmentation.bundle import Model
+from ichor.segmentation.choose import SeenInTrainingError, choose, load_networks, name_of, refuse_seen
+from ichor.segmentation.inference_profile import PROFILES, Profile
 from ichor.segmentation.labels import to_network, to_study
-from ichor.segmentation.preprocess import Box, prepare_image, restore
+from ichor.segmentation.preprocess import Box, likeliest, prepare_image, restore
 from ichor.segmentation.scan import GridMismatch, Scan, read_mask, read_scan, write_mask
 from ichor.segmentation.sliding_window import predict_probabilities
+from ichor.segmentation.specks import drop_specks
+from ichor.segmentation.volume_error import fold_spread_ml
 
 MEASURED = ("iph", "ivh")
 """Labels whose volume and Dice have columns in the masks table."""
@@ -39,11 +45,11 @@ def segment_shard(
     out_dir: Path,
     *,
     device: str = "cpu",
-    mirroring: bool = False,
-    step_size: float = 0.5,
+    profile: Profile = PROFILES["default"],
     threads: int = 1,
     log: str = "",
     unlabelled: Sequence[str] = (),
+    smallest_ml: Mapping[str, float] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Segment scans and compare with their reference masks.
 
@@ -56,26 +62,28 @@ def segment_shard(
         other patient by the mean probability of all models.
     split : str
     model_dirs : sequence of Path
-        Bundles of the folds 0, 1, ...
+        Bundles of the folds 0, 1, ..., or one bundle from elsewhere, which segments all patients but those it was
+        trained on (`Reason.SEEN_IN_TRAINING`).
     out_dir : Path
         Masks are written here as ``sub-<patient>_ses-<time point>_dseg.nii.gz``, on the scan's own grid.
     device : str
-    mirroring : bool
-        Average over left-right mirror images as well: twice the time.
-    step_size : float
-        Distance of tiles as a share of the tile, in (0, 1].
+    profile : Profile
+        How much work is spent on a scan.
     threads : int
         Threads of torch.
     log : str
         Log file that the status rows name.
     unlabelled : sequence of str
         Labels that the reference masks cannot hold: their volume and Dice are unknown, not 0.
+    smallest_ml : mapping of str to float, optional
+        Smaller separate pieces of a label are removed; see `ichor.segmentation.specks.drop_specks`.
 
     Returns
     -------
     masks : DataFrame
         One row per scan. A scan that failed has empty volumes and `Reason.SEGMENTATION_FAILED`; one in which nothing
-        was found has 0.0 mL and `Reason.EMPTY_MASK`. A label that the models do not know has an empty volume.
+        was found has 0.0 mL and `Reason.EMPTY_MASK`; a bleed that is cut off at the scan's edge has an empty volume and
+        `Reason.MASK_AT_SCAN_EDGE`. A label that the models do not know has an empty volume.
     status : DataFrame
         One row per remark.
 
@@ -87,18 +95,17 @@ def segment_shard(
         If the masks will not fit on the disk, or do not.
     """
     torch.set_num_threads(threads)
-    models = _load_models(model_dirs, device)
+    models = load_networks(model_dirs, device)
     folds = {(row.center, row.patient): row.fold for row in fitting_rows.itertuples()}
     Path(out_dir).mkdir(parents=True, exist_ok=True)  # a shard without scans has an empty folder
     disk_space.require(out_dir, _expected_bytes(scans), f"{len(scans)} masks")
-    settings = {"mirroring": mirroring, "step_size": step_size}
     scan_rows = scans.to_dict("records")
-    chosen = [_choose(models, folds.get((row["center"], row["patient"])), row) for row in scan_rows]
+    chosen = [choose(models, folds.get((row["center"], row["patient"])), row) for row in scan_rows]
     done = overlapped(
         zip(scan_rows, chosen, strict=True),
-        _read,
-        lambda case: _predict(case, settings),
-        lambda case: _finish(case, out_dir, unlabelled),
+        lambda pair: _read(pair, profile),
+        lambda case: _predict(case, profile),
+        lambda case: _finish(_cleaned(case, smallest_ml or {}), out_dir, unlabelled),
     )
     rows, status = [], []
     for scan_row, (row, remarks) in zip(scan_rows, track(done, f"segment {split}", total=len(scans)), strict=True):
@@ -107,7 +114,7 @@ def segment_shard(
     return tables.frame("masks", rows), tables.frame("status", status)
 
 
-def segment_scan(scan: Scan, models: Sequence[Model], *, mirroring: bool = False, step_size: float = 0.5) -> np.ndarray:
+def segment_scan(scan: Scan, models: Sequence[Model], *, profile: Profile = PROFILES["default"]) -> np.ndarray:
     """Segment one scan by the mean probability of `models`.
 
     Returns
@@ -115,8 +122,16 @@ def segment_scan(scan: Scan, models: Sequence[Model], *, mirroring: bool = False
     array of uint8, shape (Z, Y, X)
         Codes of `ichor.imaging.measures.LABEL_CODES`.
     """
-    image, box = prepare_image(scan.hu, scan.spacing_mm, models[0].grid)
-    return _segment(image, box, scan.hu.shape, models, mirroring=mirroring, step_size=step_size)
+    image, box = _prepare(scan, models[0], profile)
+    return _segment(image, box, scan.hu.shape, models, profile)
+
+
+def _prepare(scan: Scan, model: Model, profile: Profile) -> tuple[torch.Tensor, Box]:
+    """Bring what the profile shows of a scan to the network's grid."""
+    if profile.region == "head":
+        return prepare_image(scan.hu, scan.spacing_mm, model.grid)
+    patch_mm = tuple(n * size for n, size in zip(model.patch_size, model.grid.spacing_mm, strict=True))
+    return prepare_image(scan.hu, scan.spacing_mm, model.grid, brain_box(scan.hu, scan.spacing_mm, patch_mm))
 
 
 def _segment(
@@ -124,36 +139,30 @@ def _segment(
     box: Box,
     shape: tuple[int, int, int],
     models: Sequence[Model],
-    *,
-    mirroring: bool,
-    step_size: float,
+    profile: Profile,
+    alone: list[list[int]] | None = None,
 ) -> np.ndarray:
-    """Segment what `prepare_image` made of a scan of `shape`."""
+    """Segment what `prepare_image` made of a scan of `shape`.
+
+    Where several models do, `alone` is extended by the voxels of background and each label on the network's grid that
+    each of them would find by itself.
+    """
+    classes = 1 + len(models[0].labels)
+
+    def count(probabilities: torch.Tensor) -> None:
+        found = likeliest(probabilities)
+        alone.append([int((found == value).sum()) for value in range(classes)])
+
     probabilities = predict_probabilities(
         [model.network for model in models],
         image,
         models[0].patch_size,
-        step_size=step_size,
-        mirror_axes=(2,) if mirroring else (),
+        step_size=profile.step_size,
+        mirror_axes=(2,) if profile.mirroring else (),
+        precision=profile.precision,
+        each=None if alone is None else count,
     )
     return to_study(restore(probabilities, box, shape), models[0].labels)
-
-
-def _load_models(model_dirs: Sequence[Path], device: str) -> dict[int, Model]:
-    models = {model.fold: model for model in (load_model(Path(folder), device) for folder in model_dirs)}
-    plans = {(tuple(model.labels), model.grid, model.patch_size) for model in models.values()}
-    if len(plans) != 1 or len(models) != len(model_dirs):
-        raise ValueError(f"{len(model_dirs)} model folders do not hold one model per fold of one plan: {model_dirs}")
-    return models
-
-
-def _choose(models: dict[int, Model], fold: object, scan_row: dict) -> list[Model]:
-    """Models for a patient of `fold` (None: of no fold); none of them may have seen the patient."""
-    chosen = list(models.values()) if fold is None or pd.isna(fold) else [models[int(fold)]]
-    seen = [model.fold for model in chosen if model.has_seen(scan_row["center"], scan_row["patient"])]
-    if seen:
-        raise ValueError(f"model of fold {seen[0]} was trained on patient {scan_row['patient']}, which it must not see")
-    return sorted(chosen, key=lambda model: model.fold)
 
 
 @dataclass
@@ -166,35 +175,47 @@ class _Case:
     image: torch.Tensor | None = None
     box: Box | None = None
     mask: np.ndarray | None = None
+    fold_sd_ml: dict[str, float] = field(default_factory=dict)
     error: Exception | None = None
 
 
-def _read(chosen: tuple[dict, list[Model]]) -> _Case:
+def _read(chosen: tuple[dict, list[Model]], profile: Profile) -> _Case:
     """Read a scan and bring it to the network's grid."""
     case = _Case(*chosen)
     try:
+        refuse_seen(case.models, case.row)
         case.scan = read_scan(case.row["image"])
-        case.image, case.box = prepare_image(case.scan.hu, case.scan.spacing_mm, case.models[0].grid)
+        case.image, case.box = _prepare(case.scan, case.models[0], profile)
     except FAILURES as error:
         case.error = error
     return case
 
 
-def _predict(case: _Case, settings: dict) -> _Case:
+def _predict(case: _Case, profile: Profile) -> _Case:
     """Run the networks."""
     if case.error is None:
         try:
-            case.mask = _segment(case.image, case.box, case.scan.hu.shape, case.models, **settings)
+            alone: list[list[int]] = []
+            case.mask = _segment(case.image, case.box, case.scan.hu.shape, case.models, profile, alone)
+            shown_ml = case.scan.hu[case.box].size * voxel_volume_ml(case.scan.affine)
+            case.fold_sd_ml = fold_spread_ml(alone, shown_ml / case.image[0].numel(), case.models[0].labels)
         except FAILURES as error:
             case.error = error
     case.image = None
     return case
 
 
+def _cleaned(case: _Case, smallest_ml: Mapping[str, float]) -> _Case:
+    """Remove pieces of the mask that are too small to be believed."""
+    if case.error is None:
+        case.mask = drop_specks(case.mask, voxel_volume_ml(case.scan.affine), smallest_ml)
+    return case
+
+
 def _finish(case: _Case, out_dir: Path, unlabelled: Sequence[str]) -> tuple[dict, list]:
     """Write the mask; return the scan's row of the masks table and its remarks ``(outcome, reason, detail)``."""
     keys = {key: case.row[key] for key in ("patient", "center", "time_point")}
-    row = {**keys, "model": _model_name(case.models), "mask": None, "reason": None}
+    row = {**keys, "model": name_of(case.models), "mask": None, "reason": None}
     target = out_dir / f"sub-{keys['patient']}_ses-{keys['time_point']}_dseg.nii.gz"
     if case.error is None:
         try:
@@ -204,16 +225,22 @@ def _finish(case: _Case, out_dir: Path, unlabelled: Sequence[str]) -> tuple[dict
         except FAILURES as error:
             case.error = error
     if case.error is not None:
-        detail = f"{keys['time_point']} scan: {type(case.error).__name__}: {case.error}"
-        return row | {"reason": str(Reason.SEGMENTATION_FAILED)}, [("set_aside", Reason.SEGMENTATION_FAILED, detail)]
+        seen = isinstance(case.error, SeenInTrainingError)
+        reason = Reason.SEEN_IN_TRAINING if seen else Reason.SEGMENTATION_FAILED
+        detail = f"{keys['time_point']} scan: {'' if seen else type(case.error).__name__ + ': '}{case.error}"
+        return row | {"reason": str(reason)}, [("set_aside", reason, detail)]
     return _measured(case, row | {"mask": str(target)}, unlabelled)
 
 
 def _measured(case: _Case, row: dict, unlabelled: Sequence[str]) -> tuple[dict, list]:
     """Add volumes and agreement to the row of a scan that was segmented."""
     mask, labels, name, remarks = case.mask, case.models[0].labels, f"{row['time_point']} scan", []
-    volumes = volumes_ml(mask, case.scan.affine, [label for label in MEASURED if label in labels])
-    row |= {"mask_sha256": voxel_sha256(mask.T), **{f"{label}_ml": volume for label, volume in volumes.items()}}
+    row["mask_sha256"] = voxel_sha256(mask.T)
+    row |= {f"{label}_fold_sd_ml": spread for label, spread in case.fold_sd_ml.items()}
+    volumes = _volumes(mask, case.scan, [label for label in MEASURED if label in labels])
+    row |= {f"{label}_ml": volume for label, volume in volumes.items()}
+    if any(volume is None for volume in volumes.values()):
+        row["reason"] = str(Reason.MASK_AT_SCAN_EDGE)  # measuring says it of each label
     if not mask.any():
         row["reason"] = str(Reason.EMPTY_MASK)
         remarks.append(("flagged", Reason.EMPTY_MASK, f"{name}: nothing found"))
@@ -240,7 +267,7 @@ def _agreement(
     except (GridMismatch, OSError, EOFError, zlib.error, ImageFileError) as error:
         return {}, str(error)
     drawn = [label for label in MEASURED if label not in unlabelled]
-    volumes = volumes_ml(reference, scan.affine, drawn)
+    volumes = _volumes(reference, scan, drawn)
     result = {f"reference_{label}_ml": volume for label, volume in volumes.items()}
     predicted, truth = to_network(mask, labels), to_network(reference, labels)
     for value, label in enumerate(labels, start=1):
@@ -249,9 +276,10 @@ def _agreement(
     return result, ""
 
 
-def _model_name(models: Sequence[Model]) -> str:
-    folds = "-".join(str(model.fold) for model in models)
-    return f"fold-{folds}" if len(models) == 1 else f"folds-{folds}"
+def _volumes(mask: np.ndarray, scan: Scan, labels: Sequence[str]) -> dict[str, float | None]:
+    """Volume of each label in mL; None where it is cut off at the scan's edge, so nobody can know it."""
+    voxel_ml = voxel_volume_ml(scan.affine)
+    return {label: known_volume_ml(mask == LABEL_CODES[label], voxel_ml) for label in labels}
 
 
 def _status(scan_row: dict, remark: tuple, log: str) -> dict:

@@ -111,7 +111,9 @@ def _bilinear(slices: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
     return functional.interpolate(slices, size=shape, mode="bilinear", align_corners=False, antialias=shrinks)
 
 
-def prepare_image(hu: np.ndarray, spacing_mm: tuple[float, float, float], grid: Grid) -> tuple[torch.Tensor, Box]:
+def prepare_image(
+    hu: np.ndarray, spacing_mm: tuple[float, float, float], grid: Grid, box: Box | None = None
+) -> tuple[torch.Tensor, Box]:
     """Bring a scan to the network's grid.
 
     Parameters
@@ -120,6 +122,8 @@ def prepare_image(hu: np.ndarray, spacing_mm: tuple[float, float, float], grid: 
     spacing_mm : tuple of float
         Voxel size along (z, y, x).
     grid : Grid
+    box : tuple of slice, optional
+        The part of the scan that is shown; the head's box without.
 
     Returns
     -------
@@ -127,7 +131,7 @@ def prepare_image(hu: np.ndarray, spacing_mm: tuple[float, float, float], grid: 
     tuple of slice
         The part of the scan that it shows.
     """
-    box = head_box(hu, spacing_mm)
+    box = box or head_box(hu, spacing_mm)
     image = torch.from_numpy(normalise(hu[box], grid))[None]
     return resample(image, grid.shape(hu[box].shape, spacing_mm)), box
 
@@ -164,8 +168,15 @@ def restore(probabilities: torch.Tensor, box: Box, shape: tuple[int, int, int]) 
         0 outside the box.
     """
     full = np.zeros(shape, dtype=np.uint8)
-    inside = full[box].shape
-    full[box] = likeliest(resample(probabilities, inside)).to(torch.uint8).cpu().numpy()
+    inside = full[box]
+    if probabilities.shape[1] != inside.shape[0]:
+        inside[:] = likeliest(resample(probabilities, inside.shape)).to(torch.uint8).cpu().numpy()
+        return full
+    # Within a slice every new value lies between old ones: where background is never below a label, it stays so.
+    found = (probabilities[1:] > probabilities[0]).flatten(2).any(dim=2).any(dim=0)
+    if found.any():
+        labels = likeliest(resample(probabilities[:, found], (int(found.sum()), *inside.shape[1:])))
+        inside[found.cpu().numpy()] = labels.to(torch.uint8).cpu().numpy()
     return full
 
 

@@ -83,7 +83,7 @@ def write_mask(path: Path, mask: np.ndarray, scan: Scan) -> None:
     ichor.disk_space.DiskFullError
         If the disk is full.
     """
-    image = nib.Nifti1Image(np.ascontiguousarray(mask.T, dtype=np.uint8), scan.affine)
+    image = nib.Nifti1Image(mask.T.astype(np.uint8, copy=False), scan.affine)  # in the order that NIfTI wants
     image.header.set_xyzt_units("mm")
     with whole_file(path) as part:
         image.to_filename(part)

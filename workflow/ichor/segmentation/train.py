@@ -25,14 +25,17 @@ BUDGET = {
     "optimizer": False,
     "oversample_foreground": False,
     "mirror_left_right": False,
+    "change_intensities": False,
 }
 """Keys of a budget; True: required."""
+ALL = "all"
+"""In place of a fold: no fold is left out, the network learns from every case (nnU-Net's own word for it)."""
 
 
 def train_fold(
     plans: Path,
     work_dir: Path,
-    fold: int,
+    fold: int | str,
     *,
     budget: dict,
     seed: int,
@@ -42,6 +45,7 @@ def train_fold(
     threads: int = 1,
     loader_processes: int = 0,
     processes: int = 1,
+    precision: str = "32",
 ) -> None:
     """Train on the other folds; write ``model.safetensors``, ``model.json`` and ``progress.tsv`` to `out_dir`.
 
@@ -51,8 +55,9 @@ def train_fold(
         As written by `ichor.segmentation.dataset.plan_segmentation`.
     work_dir : Path
         The split's work folder, with the preprocessed cases; checkpoints lie there too.
-    fold : int
-        The fold that is not trained on.
+    fold : int or "all"
+        The fold that is not trained on. With `ALL` every case is; the validation figures in ``progress.tsv`` are then
+        of training cases and say nothing about other patients.
     budget : dict
         See `IchorTrainer.set_budget`; ``batch_size`` overrides the plan's.
     seed : int
@@ -67,6 +72,8 @@ def train_fold(
         where several processes train.
     processes : int
         Processes that train together, each on a GPU of its own with ``"cuda"``, with `threads` threads each.
+    precision : {"32", "bf16"}
+        Arithmetic on a CPU; on CUDA it is always nnU-Net's mixed precision.
 
     Raises
     ------
@@ -77,8 +84,11 @@ def train_fold(
     _check_budget(budget)
     manifest = _manifest(plans, work_dir)
     folds = sorted({case["fold"] for case in manifest["cases"]})
-    if fold < 0 or not _train_cases(manifest, fold):
-        raise StudyError(f"{plans}: fold {fold} leaves no case to train on; the plan has cases of folds {folds}.")
+    if fold != ALL and (not isinstance(fold, int) or fold < 0 or not _train_cases(manifest, fold)):
+        raise StudyError(
+            f"{plans}: fold {fold} leaves no case to train on; the plan has cases of folds {folds}, and "
+            f"{ALL!r} trains on every one."
+        )
     _check_processes(manifest, budget, processes, loader_processes)
     request = {
         "plans": str(plans.resolve()),
@@ -91,6 +101,7 @@ def train_fold(
         "out_dir": str(out_dir.resolve()),
         "threads": threads,
         "loader_processes": loader_processes,
+        "precision": precision,
     }
     if processes > 1:
         launch(__name__, request, processes=processes, device=device, threads=threads)
@@ -105,7 +116,7 @@ def work(request: dict, group: Group) -> None:
     torch.set_num_threads(request["threads"])
     with nnunet_environment(Path(request["work_dir"]), loader_processes=request["loader_processes"]):
         every = request["checkpoint_every_epochs"]
-        trainer = _trainer(manifest, fold, budget, seed, request["device"], every, group)
+        trainer = _trainer(manifest, fold, budget, seed, request["device"], every, group, request["precision"])
         checkpoint = trainer.checkpoint_path
         if checkpoint.exists() and not trainer.load_checkpoint(str(checkpoint)):
             print(f"{checkpoint} is of another plan, budget or seed: not resumed, training starts over")
@@ -116,12 +127,13 @@ def work(request: dict, group: Group) -> None:
     train = _train_cases(manifest, fold)
     progress = _progress(trainer, manifest["labels"])
     patients = {(case["center"], case["patient"]) for case in train}
-    save_model(out_dir, trainer.bare_network, _description(manifest, fold, budget, seed, train, progress), patients)
+    about = _description(manifest, fold, budget, seed, train, progress)
+    save_model(out_dir, trainer.bare_network, about, patients, [case["voxel_sha256"] for case in train])
     progress.to_csv(out_dir / "progress.tsv", sep="\t", index=False, float_format="%.6g")
     shutil.rmtree(checkpoint.parent)  # or a later run with new code would take the finished training for its own
 
 
-def _train_cases(manifest: dict, fold: int) -> list[dict]:
+def _train_cases(manifest: dict, fold: int | str) -> list[dict]:
     return [case for case in manifest["cases"] if case["fold"] != fold]
 
 
@@ -156,11 +168,14 @@ def _manifest(plans: Path, work_dir: Path) -> dict:
     return manifest
 
 
-def _trainer(manifest: dict, fold: int, budget: dict, seed: int, device: str, every: int, group: Group) -> IchorTrainer:
+def _trainer(
+    manifest: dict, fold: int | str, budget: dict, seed: int, device: str, every: int, group: Group, precision: str
+) -> IchorTrainer:
     plans = json.loads(json.dumps(manifest["plans"]))
     if budget.get("batch_size"):
         plans["configurations"][CONFIGURATION]["batch_size"] = int(budget["batch_size"])
     about = {"plan": manifest["sha256"], "fold": fold, "budget": budget, "seed": seed, "nnunetv2": version("nnunetv2")}
+    about |= {"precision": precision}
     identity = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     plans["continue_training"] = False  # nnU-Net takes it out again
     trainer = IchorTrainer(plans, CONFIGURATION, fold, manifest["dataset"], torch.device(device))
@@ -169,7 +184,7 @@ def _trainer(manifest: dict, fold: int, budget: dict, seed: int, device: str, ev
     trainer.labels_of_case = {case["case"]: case["labels"] for case in manifest["cases"]}
     codes = {label: value for value, label in enumerate(manifest["labels"], start=1)}
     trainer.unlabelled = [[codes[label] for label in labels] for labels in manifest["unlabelled"]]
-    trainer.set_budget(budget, seed=seed, identity=identity, checkpoint_every_epochs=every)
+    trainer.set_budget(budget, seed=seed, identity=identity, checkpoint_every_epochs=every, precision=precision)
     return trainer
 
 
@@ -185,11 +200,11 @@ def _progress(trainer: IchorTrainer, labels: list[str]) -> pd.DataFrame:
     return table
 
 
-def _description(manifest: dict, fold: int, budget: dict, seed: int, train: list[dict], progress) -> dict:
+def _description(manifest: dict, fold: int | str, budget: dict, seed: int, train: list[dict], progress) -> dict:
     last = progress.iloc[-1]
     return {
         "split": manifest["split"],
-        "fold": fold,
+        "fold": None if fold == ALL else fold,
         "labels": manifest["labels"],
         "architecture": manifest["architecture"],
         "grid": manifest["grid"],

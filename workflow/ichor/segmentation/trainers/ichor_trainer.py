@@ -17,6 +17,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
+from batchgeneratorsv2.transforms.intensity.brightness import MultiplicativeBrightnessTransform
+from batchgeneratorsv2.transforms.intensity.contrast import ContrastTransform
+from batchgeneratorsv2.transforms.intensity.gamma import GammaTransform
 from batchgeneratorsv2.transforms.noise.gaussian_blur import GaussianBlurTransform
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
@@ -30,6 +33,7 @@ from ichor.segmentation.folders import CONFIGURATION
 from ichor.segmentation.network import architecture_of_plan, build_network
 from ichor.segmentation.trainers.draws import NumberedDraws
 from ichor.segmentation.trainers.partial_labels import counts_where_drawn, spare_unlabelled
+from ichor.training.device import autocast
 from ichor.training.group import Group, seed_everything
 from ichor.training.whole_batches import see_whole_batches
 
@@ -37,6 +41,8 @@ LEFT_RIGHT_AXIS = 2
 """Axis x of (z, y, x); images are stored in RAS+, so it runs from left to right."""
 GRADIENT_NORM_LIMIT = 12.0
 """Of nnU-Net 2 (nnUNetTrainer.train_step)."""
+OF_INTENSITY = (MultiplicativeBrightnessTransform, ContrastTransform, GammaTransform)
+"""Changes that move HU; where a label follows HU, such as blood above a limit, they teach what is not so."""
 MAX_REPEATS = 4
 """A case with a rare label is drawn up to this many times as often as others (our choice)."""
 
@@ -52,6 +58,7 @@ class IchorTrainer(nnUNetTrainer):
         self.group = Group()
         self.draws: list[NumberedDraws] = []
         self.seed, self.identity, self.mirror_left_right, self.optimizer_name = 0, "", True, "sgd"
+        self.change_intensities, self.precision = True, "32"
         self.labels_of_case: dict[str, list[str]] = {}
         self.unlabelled: list[list[int]] = []  # sets of labels that some cases' readers did not draw
         # nnU-Net gives the coarsest output no weight; with two stages it is the only one, and 0 / 0 would be learned.
@@ -64,7 +71,9 @@ class IchorTrainer(nnUNetTrainer):
         if self.device.type != "cuda":
             self.grad_scaler = None
 
-    def set_budget(self, budget: dict, *, seed: int, identity: str, checkpoint_every_epochs: int) -> None:
+    def set_budget(
+        self, budget: dict, *, seed: int, identity: str, checkpoint_every_epochs: int, precision: str = "32"
+    ) -> None:
         """Set how long and how to train.
 
         Parameters
@@ -72,12 +81,14 @@ class IchorTrainer(nnUNetTrainer):
         budget : dict
             ``epochs``, ``iterations_per_epoch``, ``initial_lr`` and, optionally, ``validation_iterations`` (2),
             ``optimizer`` (``"sgd"`` as nnU-Net, or ``"adamw"``), ``oversample_foreground`` (0.33),
-            ``mirror_left_right`` (True).
+            ``mirror_left_right`` (True), ``change_intensities`` (True: nnU-Net's brightness, contrast and gamma).
         seed : int
             The study's seed.
         identity : str
             What the training is of (plan, folds, budget, seed); only a checkpoint with the same one is resumed.
         checkpoint_every_epochs : int
+        precision : {"32", "bf16"}
+            On a CPU; on CUDA it is always nnU-Net's mixed precision.
         """
         self.num_epochs = int(budget["epochs"])
         self.num_iterations_per_epoch = int(budget["iterations_per_epoch"])
@@ -85,9 +96,10 @@ class IchorTrainer(nnUNetTrainer):
         self.initial_lr = float(budget["initial_lr"])
         self.oversample_foreground_percent = float(budget.get("oversample_foreground") or 0.33)
         self.mirror_left_right = bool(budget.get("mirror_left_right", True))
+        self.change_intensities = bool(budget.get("change_intensities", True))
         self.optimizer_name = budget.get("optimizer") or "sgd"
         self.save_every = int(checkpoint_every_epochs)
-        self.seed, self.identity = seed, identity
+        self.seed, self.identity, self.precision = seed, identity, precision
 
     @staticmethod
     def build_network_architecture(
@@ -117,14 +129,14 @@ class IchorTrainer(nnUNetTrainer):
         self.inference_allowed_mirroring_axes = mirror_axes
         return (-min(limit, rotation[1]), min(limit, rotation[1])), dummy_2d, patch_size, mirror_axes
 
-    @staticmethod
-    def get_training_transforms(*args, **kwargs):
+    def get_training_transforms(self, *args, **kwargs):
         """nnU-Net's augmentation without its stopwatch: the blur times two algorithms and takes the faster one."""
         transforms = nnUNetTrainer.get_training_transforms(*args, **kwargs)
-        for transform in transforms.transforms:
-            inner = getattr(transform, "transform", transform)
-            if isinstance(inner, GaussianBlurTransform):
-                inner.benchmark = False
+        if not self.change_intensities:
+            transforms.transforms = [t for t in transforms.transforms if not isinstance(_inner(t), OF_INTENSITY)]
+        for transform in map(_inner, transforms.transforms):
+            if isinstance(transform, GaussianBlurTransform):
+                transform.benchmark = False
         return transforms
 
     def initialize(self):
@@ -188,8 +200,9 @@ class IchorTrainer(nnUNetTrainer):
         targets = [target.to(self.device, non_blocking=True) for target in _listed(batch["target"])]
         self.optimizer.zero_grad(set_to_none=True)
         mine = self.group.take(self.batch_size)
-        with torch.autocast(self.device.type, enabled=self.device.type == "cuda"):
-            loss = self.loss(self.network(images), targets if self.enable_deep_supervision else targets[0])
+        with self._autocast():
+            outputs = self.network(images)
+        loss = self._loss(_listed(outputs), targets)
         part = loss * ((mine.stop - mine.start) / self.batch_size)
         scaler = self.grad_scaler
         (scaler.scale(part) if scaler else part).backward()
@@ -204,6 +217,18 @@ class IchorTrainer(nnUNetTrainer):
             self.optimizer.step()
         return {"loss": loss.detach().cpu().numpy()}
 
+    def _autocast(self) -> torch.autocast:
+        """nnU-Net's mixed precision on CUDA; on a CPU bfloat16 where it was asked for."""
+        if self.device.type == "cuda":
+            return torch.autocast("cuda")
+        return autocast(self.device, self.precision)
+
+    def _loss(self, outputs: list[torch.Tensor], targets: list[torch.Tensor]) -> torch.Tensor:
+        """Loss in single precision: a sum over a patch's voxels has more digits than bfloat16."""
+        outputs = [output.float() for output in outputs]
+        deep = self.enable_deep_supervision
+        return self.loss(outputs if deep else outputs[0], targets if deep else targets[0])
+
     def _build_loss(self) -> nn.Module:
         """nnU-Net's loss, which takes no undrawn label for background."""
         return spare_unlabelled(super()._build_loss(), self.unlabelled, self.label_manager.num_segmentation_heads - 1)
@@ -214,10 +239,9 @@ class IchorTrainer(nnUNetTrainer):
             return super().validation_step(batch)
         images = batch["data"].to(self.device, non_blocking=True)
         targets = [target.to(self.device, non_blocking=True) for target in _listed(batch["target"])]
-        with torch.autocast(self.device.type, enabled=self.device.type == "cuda"):
+        with self._autocast():
             outputs = _listed(self.network(images))
-            deep = self.enable_deep_supervision
-            loss = self.loss(outputs if deep else outputs[0], targets if deep else targets[0])
+        loss = self._loss(outputs, targets)
         counts = counts_where_drawn(outputs[0], targets[0], self.unlabelled)
         return {"loss": loss.detach().cpu().numpy(), **counts}
 
@@ -251,8 +275,14 @@ class IchorTrainer(nnUNetTrainer):
             self.save_checkpoint(str(self.checkpoint_path))
 
     def do_split(self) -> tuple[list[str], list[str]]:
-        """Training and validation cases of the fold; training cases with a rare label stand in the list repeatedly."""
-        train, validation = super().do_split()
+        """Training and validation cases of the fold; training cases with a rare label stand in the list repeatedly.
+
+        Of the fold ``"all"`` both are every case.
+        """
+        if self.fold == "all":  # nnU-Net lists the folder here, in no fixed order
+            train = validation = sorted(self.labels_of_case)
+        else:
+            train, validation = super().do_split()
         return repeat_rare(train, self.labels_of_case), validation
 
     @property
@@ -311,6 +341,11 @@ def repeat_rare(cases: list[str], labels_of_case: dict[str, list[str]]) -> list[
     return [
         case for case in cases for _ in range(max([repeats[label] for label in labels_of_case.get(case, ())] or [1]))
     ]
+
+
+def _inner(transform):
+    """The transform inside one that is applied now and then."""
+    return getattr(transform, "transform", transform)
 
 
 def _listed(targets: torch.Tensor | Iterable[torch.Tensor]) -> list[torch.Tensor]:

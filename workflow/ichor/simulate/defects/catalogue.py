@@ -106,6 +106,7 @@ DEFECTS: dict[str, Defect] = {
     "level_shifted": _refused(content.level_shifted, "hu_out_of_range"),
     "empty_slices": _refused(content.empty_slices, "slice_levels_differ"),
     "sharp_kernel": _refused(content.sharp_kernel, "bone_kernel"),
+    "weak_sharp_kernel": _refused(content.weak_sharp_kernel, "bone_kernel"),
     "contrast_in_vessels": _refused(content.contrast_in_vessels, "contrast_enhanced"),
     "text_in_corner": _refused(content.text_in_corner, "burned_in_text"),
     "coarse_values": _refused(content.coarse_values, "not_a_head", "hu_out_of_range"),
