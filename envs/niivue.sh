@@ -32,7 +32,7 @@ else
         exit 2
     fi
     echo '{}' >"$scratch/deno.json"
-    if ! (cd "$scratch" && DENO_DIR="$scratch/cache" DENO_NO_UPDATE_CHECK=1 NO_COLOR=1 \
+    if ! (cd "$scratch" && DENO_DIR="$scratch/cache" DENO_TLS_CA_STORE=mozilla,system DENO_NO_UPDATE_CHECK=1 NO_COLOR=1 \
         "$deno" install --quiet --node-modules-dir=auto "npm:@niivue/niivue@$version") >"$scratch/log" 2>&1; then
         cat "$scratch/log" >&2
         exit 2
