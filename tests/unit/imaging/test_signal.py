@@ -60,14 +60,27 @@ def test_vessels_count_and_blood_does_not(plain):
     assert signal(noisy(blood, 5.0)).enhanced_ml < 0.1 and signal(noisy(plain)).enhanced_ml == 0
 
 
-def test_empty_slices_and_steps_of_air(plain):
+def test_empty_slices_and_steps_of_level(plain):
     clean = signal(noisy(plain))
-    assert clean.empty_slices == 0 and clean.air_step_hu < 5
+    assert clean.empty_slices == 0 and clean.level_step_hu < 5
     empty, lifted = noisy(plain), noisy(plain)
     empty[:, :, 13:15] = -1000
     lifted[:, :, 13] += 1024
     assert signal(empty).empty_slices == 2
-    assert signal(lifted).air_step_hu == pytest.approx(1024, abs=5)
+    assert signal(lifted).level_step_hu == pytest.approx(1024, abs=5)
+
+
+def test_padding_round_the_field_hides_no_step_of_level(plain):
+    x, y, _ = grid()
+    outside = np.hypot(x, y) > 100  # nothing but padding is left at the border
+    for volume, expected in ((noisy(plain), 0), (noisy(plain), 1024)):
+        volume[:, :, 2::5] += expected
+        volume[outside] = -1024
+        assert signal(volume).level_step_hu == pytest.approx(expected, abs=5)
+
+
+def test_the_end_of_a_tight_crop_is_no_step_of_level(plain):
+    assert signal(noisy(plain)[32:-32, 20:-20, :]).level_step_hu < 100
 
 
 def test_wrapped_numbers_and_padding(plain):

@@ -6,11 +6,10 @@ import numpy as np
 
 from ichor.imaging.brain import AIR_HU, BONE_HU, HeadMaps, HeadMeasures, find_head, measure_head
 from ichor.imaging.geometry import extent_mm, spacing_mm
-from ichor.imaging.signal import RawMeasures, SignalMeasures, measure_raw, measure_signal
+from ichor.imaging.signal import PAD_HU, RawMeasures, SignalMeasures, measure_raw, measure_signal
 from ichor.imaging.skull_rim import rim_dip_hu
 from ichor.reasons import Reason
 
-PAD_HU = -1024
 TRUE_AIR_HU = -1000.0
 
 
@@ -32,8 +31,8 @@ class CheckRules:
         Range of the brain's width from right to left; adult brains have about 130 to 150 mm.
     brain_hu : tuple of float
         Range of the brain's median; grey and white matter lie between 20 and 45 HU.
-    max_air_step_hu : float
-        Largest difference of the air between neighbouring slices.
+    max_level_step_hu : float
+        Largest difference of the levels of neighbouring slices.
     max_noise_hu : float
         Most noise in the brain, scaled to slices of 5 mm: above it a bone kernel was used.
     noise_with_dark_rim_hu, max_rim_dip_hu : float
@@ -54,7 +53,7 @@ class CheckRules:
     min_enclosed: float = 0.4
     brain_width_mm: tuple[float, float] = (90.0, 200.0)
     brain_hu: tuple[float, float] = (20.0, 45.0)
-    max_air_step_hu: float = 150.0
+    max_level_step_hu: float = 150.0
     max_noise_hu: float = 14.0
     noise_with_dark_rim_hu: float = 7.0
     max_rim_dip_hu: float = 12.0
@@ -200,9 +199,9 @@ def _judge_head(head: HeadMeasures, rules: CheckRules) -> tuple[Reason | None, s
 def _judge_slices(signal: SignalMeasures, head: HeadMeasures, rules: CheckRules) -> tuple[Reason | None, str]:
     if signal.empty_slices and not head.clipped:
         return Reason.SLICE_LEVELS_DIFFER, f"{signal.empty_slices} slices of air inside the scan, at most 0"
-    if signal.air_step_hu > rules.max_air_step_hu and not head.clipped:
-        step = f"air differs by {signal.air_step_hu:.0f} HU between neighbouring slices"
-        return Reason.SLICE_LEVELS_DIFFER, f"{step}, at most {rules.max_air_step_hu:g} HU"
+    if signal.level_step_hu > rules.max_level_step_hu and not head.clipped:
+        step = f"levels differ by {signal.level_step_hu:.0f} HU between neighbouring slices"
+        return Reason.SLICE_LEVELS_DIFFER, f"{step}, at most {rules.max_level_step_hu:g} HU"
     return None, ""
 
 

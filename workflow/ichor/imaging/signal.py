@@ -24,6 +24,7 @@ VERTEX_MM = 20.0  # below the top of the brain the skull is cut at a slant and f
 HOLE_MM = 6.0  # half the width of holes in the brain mask that vessels may make
 NOISE_SLICES = 6
 TISSUE_HU = -300
+PAD_HU = -1024  # what conversion writes outside of what was scanned
 SHOWN = 0.02  # share of a slice that a head, or its vertex, takes
 BRAIN_HU = (0, 90)
 LEAST_BRAIN = 2000  # coarse voxels; with less of a brain mask the noise inside the skull is measured
@@ -63,14 +64,14 @@ class SignalMeasures:
         from the skull's outside.
     empty_slices : int
         Slices with nothing but air between others that show something.
-    air_step_hu : float
-        Largest difference of the air beside the head between neighbouring slices.
+    level_step_hu : float
+        Largest median difference between neighbouring slices, places of padding left out.
     """
 
     noise_hu: float
     enhanced_ml: float
     empty_slices: int
-    air_step_hu: float
+    level_step_hu: float
 
 
 def measure_raw(data: np.ndarray) -> RawMeasures:
@@ -121,7 +122,7 @@ def measure_signal(volume: np.ndarray, spacing_mm: np.ndarray, maps: HeadMaps) -
         noise_hu=_noise_hu(volume, spacing_mm, maps, areas),
         enhanced_ml=_enhanced_ml(volume, spacing_mm, maps, areas),
         empty_slices=_empty_slices(maps.small),
-        air_step_hu=_air_step_hu(maps.small),
+        level_step_hu=_level_step_hu(maps.small),
     )
 
 
@@ -179,8 +180,11 @@ def _empty_slices(small: np.ndarray) -> int:
     return int(np.count_nonzero(shown[found[0] : found[-1]] < SHOWN / 10)) if len(found) else 0
 
 
-def _air_step_hu(small: np.ndarray) -> float:
-    border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
-    dark = np.sort(border, axis=0)[: max(1, len(border) // 5)]
-    levels = np.median(dark, axis=0)
-    return float(np.abs(np.diff(levels)).max()) if len(levels) > 1 else 0.0
+def _level_step_hu(small: np.ndarray) -> float:
+    """Median difference at places that are padding in neither slice: hardly any changes tissue from slice to slice."""
+    shown, largest = small > PAD_HU + 0.5, 0.0
+    for k in range(small.shape[2] - 1):
+        both = shown[:, :, k] & shown[:, :, k + 1]
+        if both.mean() > SHOWN:
+            largest = max(largest, abs(float(np.median(small[:, :, k + 1][both] - small[:, :, k][both]))))
+    return largest
