@@ -102,11 +102,14 @@ def time_chain(folder: str, how: str) -> dict[str, float | list[list[str]]]:
     return {**spent, "scans": len(scans), "memory_mb": _peaks_mb(), "sources": groups}
 
 
-def time_dcm2niix(sources: list[list[str]], work: Path, compressed: str) -> float:
-    """Seconds that dcm2niix alone takes for some series, one process per series, as a script around it would."""
+def time_dcm2niix(sources: list[list[str]], work: Path, compressed: str) -> tuple[float, int]:
+    """Seconds per series that dcm2niix alone takes, one process each, as a script around it would, and how many it did.
+
+    A series of which it writes nothing does not count.
+    """
     from ichor.dicom.dcm2niix import find_dcm2niix
 
-    total = 0.0
+    total, done = 0.0, 0
     for number, files in enumerate(sources):
         staged, out = work / f"staged-{number}", work / f"out-{number}"
         shutil.rmtree(out, ignore_errors=True)
@@ -118,10 +121,11 @@ def time_dcm2niix(sources: list[list[str]], work: Path, compressed: str) -> floa
             link.symlink_to(Path(file).absolute())
         command = [find_dcm2niix(), "-z", compressed, "-b", "y", "-f", "scan", "-o", str(out), str(staged)]
         seconds, _ = timed(lambda command=command: subprocess.run(command, check=False, capture_output=True))
-        if not any(out.iterdir()):
-            raise RuntimeError("dcm2niix wrote nothing")
-        total += seconds
-    return total
+        if any(out.iterdir()):
+            total, done = total + seconds, done + 1
+    if not done:
+        raise RuntimeError("dcm2niix wrote nothing")
+    return total / done, done
 
 
 def time_pydicom(folder: Path) -> float:
@@ -163,13 +167,13 @@ def scan_rows(work: Path, patients: int, repeats: int) -> list[Row]:
     for how, option in {"uncompressed": "n", "compressed": "y"}.items():
         chain = [alone("time_chain", heads / "dicom", how) for _ in range(repeats)]
         scans, sources = chain[0]["scans"], chain[0]["sources"]
-        peer = [time_dcm2niix(sources, work / "peer", option) / len(sources) for _ in range(repeats)]
+        peer, done = zip(*(time_dcm2niix(sources, work / "peer", option) for _ in range(repeats)), strict=True)
         spent = {name: [one[name] / scans for one in chain] for name in ("index", "select", "convert")}
         about = f"{scans} scans of matrix {MATRIX}, {how}, 1 worker"
         peer_s = sorted(peer)[repeats // 2]
         times = sorted(spent["convert"])[repeats // 2] / peer_s
         aim = {"aim": f"<= {AIM_TIMES} x", "reached": times <= AIM_TIMES} if how == "uncompressed" else {}
-        words = f"dcm2niix alone on the same series: {peer_s:.3f} s ({times:.2f} x)"
+        words = f"dcm2niix alone on {min(done)} of the same {len(sources)} series: {peer_s:.3f} s ({times:.2f} x)"
         rows.append(row_of(f"conversion of a scan with all checks; {about}", spent["convert"], "s", peer=words, **aim))
         rest = [index + select for index, select in zip(spent["index"], spent["select"], strict=True)]
         rows.append(row_of(f"index and selection for a scan, with the series beside it; {about}", rest, "s"))
