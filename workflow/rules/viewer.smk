@@ -35,9 +35,9 @@ rule viewer_shard:
 
 rule viewer_library:
     input:
-        library=niivue_file,
+        niivue=niivue_file,
     output:
-        library=f"results/viewer/{niivue.FILE}",
+        niivue=f"results/viewer/{niivue.FILE}",
     log:
         "logs/viewer_library.log",
     localrule: True
@@ -56,7 +56,7 @@ rule viewer_page:
         measures="results/measures.tsv",
         cases="results/segmentation/agreement_cases.tsv",
         shards=lambda wildcards: per_shard("results/viewer/{center}/{shard}", [wildcards.center]),
-        library=f"results/viewer/{niivue.FILE}",
+        niivue=f"results/viewer/{niivue.FILE}",
     output:
         page="results/viewer/{center}.html",
     log:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def main(job) -> None:
-    niivue.copy(Path(job.input.library), Path(job.output.library))
+    niivue.copy(Path(job.input.niivue), Path(job.output.niivue))
 
 
 if __name__ == "__main__":

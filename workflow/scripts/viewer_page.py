@@ -47,7 +47,7 @@ def main(job) -> None:
         measures=measures(job),
         cases=cases(job),
         facts=[Path(folder) / FACTS for folder in job.input.shards],
-        library=os.path.relpath(job.input.library, page.parent),
+        library=os.path.relpath(job.input.niivue, page.parent),
         study=job.params.study,
         centers=job.params.centers,
     )

@@ -139,8 +139,8 @@ def test_a_checkpoint_that_would_run_code_is_refused_and_runs_nothing(results, t
         folder.mkdir(exist_ok=True)
         (folder / name).write_text((results / name).read_text())
     (folder / "fold_0").mkdir()
-    content = torch.load(results / "fold_0/checkpoint_final.pth", weights_only=False)
-    torch.save(content | {"trainer_name": Command(tmp_path / "ran")}, folder / "fold_0/checkpoint_final.pth")
+    content = {"network_weights": {"a": torch.zeros(1)}, "trainer_name": Command(tmp_path / "ran")}
+    torch.save(content, folder / "fold_0/checkpoint_final.pth")
     with pytest.raises(StudyError, match="calls for more than tensors and plain values"):
         import_nnunet(folder, tmp_path / "b", OURS, ABOUT, orientation="RAS")
     assert not (tmp_path / "ran").exists() and not (tmp_path / "b").exists()

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from ichor.errors import StudyError
 from ichor.imaging.measures import LABEL_CODES
 
@@ -93,6 +95,20 @@ def read_description(folder: Path) -> dict[str, Any]:
     complete.setdefault("outputs", [BACKGROUND, *complete["labels"]])
     _check_values(file, complete)
     return complete
+
+
+def read_about(path: Path) -> dict:
+    """What a bundle is to say of itself, from a YAML file.
+
+    Raises
+    ------
+    StudyError
+        If there is no such file.
+    """
+    if not path.is_file():
+        raise StudyError(f"{path}: no such file; docs/how-to/use-a-trained-segmentation.md has an example.")
+    about = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return about if isinstance(about, dict) else {}
 
 
 def check_about(about: Mapping[str, Any], where: str, known: Sequence[str] = ()) -> dict[str, Any]:

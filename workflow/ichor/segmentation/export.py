@@ -11,12 +11,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from safetensors.torch import load_file
 
 from ichor.errors import StudyError
 from ichor.segmentation.bundle import load_models, write_bundle
-from ichor.segmentation.description import CARD, DESCRIPTION, WEIGHTS, check_about, read_description, scan_fingerprint
+from ichor.segmentation.description import (
+    CARD,
+    DESCRIPTION,
+    WEIGHTS,
+    check_about,
+    read_about,
+    read_description,
+    scan_fingerprint,
+)
 from ichor.segmentation.model_card import write_card
 
 SHARED = ("architecture", "labels", "grid", "patch_size", "outputs", "flip_axes")
@@ -150,11 +157,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--half", action="store_true", help="store weights in half precision")
     given = parser.parse_args(arguments)
     try:
-        if not given.about.is_file():
-            raise StudyError(f"{given.about}: no such file; docs/how-to/use-a-trained-segmentation.md has an example.")
-        about = yaml.safe_load(given.about.read_text(encoding="utf-8"))
+        about = read_about(given.about)
         folds = [fold for folder in given.results for fold in trained_folds(folder)]
-        written = export_bundle(folds, given.out, about if isinstance(about, dict) else {}, half=given.half)
+        written = export_bundle(folds, given.out, about, half=given.half)
     except StudyError as error:
         print(error, file=sys.stderr)
         return 1

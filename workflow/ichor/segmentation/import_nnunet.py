@@ -15,14 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from ichor.confined import Confinement, UnreadableError, read
 from ichor.errors import StudyError
 from ichor.imaging.measures import LABEL_CODES
 from ichor.segmentation.bundle import own_tensors, write_bundle
-from ichor.segmentation.description import BACKGROUND, CARD, DESCRIPTION, WEIGHTS, check_about, read_description
+from ichor.segmentation.description import (
+    BACKGROUND,
+    CARD,
+    DESCRIPTION,
+    WEIGHTS,
+    check_about,
+    read_about,
+    read_description,
+)
 from ichor.segmentation.labels import check_labels
 from ichor.segmentation.model_card import write_card
 from ichor.segmentation.network import architecture_of_plan, build_network
@@ -277,11 +284,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--half", action="store_true", help="store weights in half precision")
     given = parser.parse_args(arguments)
     try:
-        if not given.about.is_file():
-            raise StudyError(f"{given.about}: no such file; docs/how-to/use-a-trained-segmentation.md has an example.")
-        about = yaml.safe_load(given.about.read_text(encoding="utf-8"))
+        about = read_about(given.about)
         options = {key: getattr(given, key) for key in ("orientation", "folds", "configuration", "checkpoint", "half")}
-        about = about if isinstance(about, dict) else {}
         written, remarks = import_nnunet(given.results, given.out, _pairs(given.labels), about, **options)
     except StudyError as error:
         print(error, file=sys.stderr)
