@@ -57,12 +57,17 @@ InactiveLimit=0
 Waittime=0
 GresTypes=gpu
 DefMemPerCPU=500
+TaskProlog={folder}/etc/wait_while_held
 {accounting}
 NodeName=c[1-4] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{c1}-{c4}] CPUs=4 CoresPerSocket=4 RealMemory=64000
 NodeName=g[1-2] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{g1}-{g2}] CPUs=4 CoresPerSocket=4 RealMemory=64000 \
 Gres=gpu:fake:2
 PartitionName=cpu Nodes=c[1-4] Default=YES MaxTime=2-00:00:00 DefaultTime=10 State=UP
 PartitionName=gpu Nodes=g[1-2] MaxTime=2-00:00:00 DefaultTime=10 State=UP
+"""
+WAIT_WHILE_HELD = """\
+#!/bin/sh
+while [ -e {folder}/held/all ] || [ -e {folder}/held/$SLURM_JOB_ID ]; do sleep 0.1; done
 """
 GRES_CONF = """\
 AutoDetect=off
@@ -129,7 +134,7 @@ class PrivateSlurm:
 
     def start(self) -> None:
         """Start every daemon and wait until all nodes are idle."""
-        for name in ("munge", "state", "log", "run", "etc", *(f"spool/{node}" for node in NODES)):
+        for name in ("munge", "state", "log", "run", "etc", "held", *(f"spool/{node}" for node in NODES)):
             (self.folder / name).mkdir(parents=True)
         (self.folder / "munge").chmod(0o711)
         self._configure()
@@ -171,7 +176,8 @@ class PrivateSlurm:
     def kill_node(self, node: str) -> None:
         """Let a node die: its slurmd, the step daemons and all processes of its jobs end by SIGKILL."""
         inside = [process for process in psutil.process_iter() if _environment(process).get("SLURMD_NODENAME") == node]
-        steps = [parent for process in inside if (parent := process.parent()) and parent.name() == "slurmstepd"]
+        above = {parent for process in inside for parent in process.parents()}
+        steps = [parent for parent in above if parent.name() == "slurmstepd"]
         slurmd = psutil.Process(int((self.folder / f"run/slurmd.{node}.pid").read_text()))
         for process in [slurmd, *steps, *inside]:
             try:
@@ -179,11 +185,13 @@ class PrivateSlurm:
             except psutil.NoSuchProcess:
                 pass
 
-    def freeze_job(self, number: str) -> None:
-        """Stop (SIGSTOP) all processes of a job, as when a file system hangs."""
-        for process in psutil.process_iter():
-            if _environment(process).get("SLURM_JOB_ID") == number:
-                process.suspend()
+    def hold(self, number: str) -> None:
+        """Let a job, or `all`, run without beginning its work, so that a test comes neither too early nor too late."""
+        (self.folder / "held" / number).touch()
+
+    def release(self, number: str) -> None:
+        """Let a held job, or `all`, begin."""
+        (self.folder / "held" / number).unlink()
 
     def environment_of(self, number: str) -> list[dict[str, str]]:
         """Environments of the processes of a running job."""
@@ -209,6 +217,9 @@ class PrivateSlurm:
         self.conf.write_text(SLURM_CONF.format(**self.values, accounting=accounting))
         (self.folder / "etc/gres.conf").write_text(GRES_CONF)
         (self.folder / "etc/cgroup.conf").write_text("CgroupAutomount=no\n")
+        prolog = self.folder / "etc/wait_while_held"
+        prolog.write_text(WAIT_WHILE_HELD.format(folder=self.folder))
+        prolog.chmod(0o755)
         SITE.mkdir(exist_ok=True)
         for file in ("slurm.conf", "gres.conf", "cgroup.conf"):
             link = SITE / file

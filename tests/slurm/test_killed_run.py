@@ -44,6 +44,7 @@ def test_killed_in_mid_run_and_started_again(slurm, study):
     others = [slurm.run("sbatch", "--parsable", *size, "-o", "/dev/null", "--wrap", "sleep 600").strip()
               for size in sizes]  # fmt: skip
     until(lambda: "PENDING" not in slurm.run("squeue", "-h", "-o", "%T"), "the other jobs to run")
+    slurm.hold("all")
     first = start(study, *SHARDS, log="killed.log")
     try:
         until(lambda: states(slurm, study) == HALF, "two jobs to run")
@@ -56,6 +57,7 @@ def test_killed_in_mid_run_and_started_again(slurm, study):
     second = start(study, *SHARDS)
     try:
         until(lambda: "Waiting for 2 Slurm jobs" in (study / "run.log").read_text(), "the message about the orphans")
+        slurm.release("all")
         slurm.run("scancel", *others)
         until(lambda: second.poll() is not None, "the end of the run", seconds=300)
     finally:
@@ -75,6 +77,7 @@ def test_killed_in_mid_run_and_started_again(slurm, study):
 
 def test_a_lost_login_and_a_start_from_another_login_node(slurm, study):
     target, what = f"results/ingest/{OTHER}/0/scans.tsv", f"convert_shard {OTHER}_0"
+    slurm.hold("all")
     lost = start(study, target, log="lost.log")
     try:
         until(lambda: queued(slurm, study).get(what, ("", ""))[1] == "RUNNING", "the job to run")
@@ -82,6 +85,7 @@ def test_a_lost_login_and_a_start_from_another_login_node(slurm, study):
         assert lost.wait(30) != 0
     finally:
         stop(lost)
+        slurm.release("all")
     owner = study / "work/run.json"
     owner.write_text(json.dumps(json.loads(owner.read_text()) | {"machine": "login2"}))
     status, text = run(study, target)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 import numpy as np
-from scipy.spatial import ConvexHull, QhullError
 
 LABEL_CODES = {"iph": 1, "ivh": 2, "edema": 3, "extraaxial": 4}
 """Voxel value of each label in every mask of a study; 0 is background.
@@ -86,6 +85,8 @@ def abc_half_ml(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> flo
 
 def _diameters_mm(area: np.ndarray, spacing_mm: tuple[float, float]) -> tuple[float, float]:
     """Return the largest diameter of a 2D mask and its width at right angles, measured between voxel corners."""
+    from scipy.spatial import ConvexHull, QhullError  # 0.2 s that the planning of a run, which asks for labels, saves
+
     columns, rows = np.nonzero(area)
     corners = [(columns + i, rows + j) for i in (0, 1) for j in (0, 1)]
     points = np.concatenate([np.stack(pair, axis=1) for pair in corners]) * np.asarray(spacing_mm, dtype=float)
