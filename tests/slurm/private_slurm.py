@@ -67,7 +67,10 @@ PartitionName=gpu Nodes=g[1-2] MaxTime=2-00:00:00 DefaultTime=10 State=UP
 """
 WAIT_WHILE_HELD = """\
 #!/bin/sh
-while [ -e {folder}/held/all ] || [ -e {folder}/held/$SLURM_JOB_ID ]; do sleep 0.1; done
+while [ -e {folder}/held/all ] || [ -e {folder}/held/$SLURM_JOB_ID ]; do
+    touch {folder}/waiting/$SLURM_JOB_ID
+    sleep 0.1
+done
 """
 GRES_CONF = """\
 AutoDetect=off
@@ -134,7 +137,7 @@ class PrivateSlurm:
 
     def start(self) -> None:
         """Start every daemon and wait until all nodes are idle."""
-        for name in ("munge", "state", "log", "run", "etc", "held", *(f"spool/{node}" for node in NODES)):
+        for name in ("munge", "state", "log", "run", "etc", "held", "waiting", *(f"spool/{node}" for node in NODES)):
             (self.folder / name).mkdir(parents=True)
         (self.folder / "munge").chmod(0o711)
         self._configure()
@@ -176,18 +179,22 @@ class PrivateSlurm:
     def kill_node(self, node: str) -> None:
         """Let a node die: its slurmd, the step daemons and all processes of its jobs end by SIGKILL."""
         inside = [process for process in psutil.process_iter() if _environment(process).get("SLURMD_NODENAME") == node]
-        above = {parent for process in inside for parent in process.parents()}
-        steps = [parent for parent in above if parent.name() == "slurmstepd"]
+        steps = {step for process in inside for step in _step_daemons(process)}
         slurmd = psutil.Process(int((self.folder / f"run/slurmd.{node}.pid").read_text()))
-        for process in [slurmd, *steps, *inside]:
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                pass
+        for blow in (psutil.Process.suspend, psutil.Process.kill):  # stopped, none can report the end of another
+            for process in [slurmd, *steps, *inside]:
+                try:
+                    blow(process)
+                except psutil.NoSuchProcess:
+                    pass
 
     def hold(self, number: str) -> None:
         """Let a job, or `all`, run without beginning its work, so that a test comes neither too early nor too late."""
         (self.folder / "held" / number).touch()
+
+    def waits(self, number: str) -> bool:
+        """Whether a held job has come to its beginning, on its node: Slurm says that it runs a little earlier."""
+        return (self.folder / "waiting" / number).exists()
 
     def release(self, number: str) -> None:
         """Let a held job, or `all`, begin."""
@@ -273,6 +280,14 @@ class PrivateSlurm:
             process.wait(10)
         except psutil.TimeoutExpired:
             process.kill()
+
+
+def _step_daemons(process: psutil.Process) -> list[psutil.Process]:
+    """Slurm's processes above one of a job."""
+    try:
+        return [parent for parent in process.parents() if parent.name() == "slurmstepd"]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _environment(process: psutil.Process) -> dict[str, str]:

@@ -30,7 +30,7 @@ def bad_day(slurm, tmp_path_factory):
     def all_have_fallen() -> bool:
         for center in blows.keys() - seen.keys():
             number, state, node = job(center)
-            if state == "RUNNING":
+            if state == "RUNNING" and slurm.waits(number):
                 seen[center] = (number, state, node)
                 blows[center](number, node)
                 if center != "time":
