@@ -23,6 +23,7 @@ from ichor.segmentation.bundle import Model
 from ichor.segmentation.choose import SeenInTrainingError, choose, load_networks, name_of, refuse_seen
 from ichor.segmentation.inference_profile import PROFILES, Profile
 from ichor.segmentation.labels import to_network, to_study
+from ichor.segmentation.perihematomal import drop_edema_apart
 from ichor.segmentation.preprocess import Box, likeliest, prepare_image, restore
 from ichor.segmentation.scan import GridMismatch, Scan, read_mask, read_scan, write_mask
 from ichor.segmentation.sliding_window import predict_probabilities
@@ -208,7 +209,8 @@ def _predict(case: _Case, profile: Profile) -> _Case:
 def _cleaned(case: _Case, smallest_ml: Mapping[str, float]) -> _Case:
     """Remove pieces of the mask that are too small to be believed."""
     if case.error is None:
-        case.mask = drop_specks(case.mask, voxel_volume_ml(case.scan.affine), smallest_ml)
+        cleaned = drop_specks(case.mask, voxel_volume_ml(case.scan.affine), smallest_ml)
+        case.mask = drop_edema_apart(cleaned)
     return case
 
 
