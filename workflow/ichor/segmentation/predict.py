@@ -207,10 +207,10 @@ def _predict(case: _Case, profile: Profile) -> _Case:
 
 
 def _cleaned(case: _Case, smallest_ml: Mapping[str, float]) -> _Case:
-    """Remove pieces of the mask that are too small to be believed."""
+    """Remove pieces of the mask that cannot be believed."""
     if case.error is None:
         cleaned = drop_specks(case.mask, voxel_volume_ml(case.scan.affine), smallest_ml)
-        case.mask = drop_edema_apart(cleaned)
+        case.mask = drop_edema_apart(cleaned, case.scan.spacing_mm)
     return case
 
 
