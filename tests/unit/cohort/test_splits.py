@@ -195,11 +195,3 @@ def test_a_patient_in_two_centers_is_refused():
 def test_table_is_valid(tmp_path):
     tables.write("splits", splits(SIZES), tmp_path / "splits.tsv")
     pd.testing.assert_frame_equal(tables.read("splits", tmp_path / "splits.tsv"), splits(SIZES))
-
-
-def test_ten_thousand_patients_in_seconds():
-    import time
-
-    start = time.perf_counter()
-    splits({"aurora": 3000, "boreal": 3000, "cedar": 2000, "delta": 2000})
-    assert time.perf_counter() - start < 10

