@@ -7,7 +7,7 @@ SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
 SNAKEFILES := Snakefile workflow/Snakefile $(wildcard workflow/rules/*.smk)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test format lint unit workflow-tests end-to-end test-slurm bench bench-planning bench-throughput bench-ingest bench-refusals bench-hostile bench-networks bench-inference lock conda-environment clean
+.PHONY: help install demo test format lint unit workflow-tests end-to-end test-slurm bench bench-planning bench-throughput bench-ingest bench-refusals bench-hostile bench-networks bench-inference bench-generators lock conda-environment clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -45,7 +45,7 @@ end-to-end: install
 test-slurm: install  ## Cluster tests on a real Slurm that they start and stop (root on Debian; .ci/run installs it)
 	$(BIN)/python -m pytest tests/slurm
 
-bench: bench-planning bench-throughput bench-ingest bench-refusals bench-hostile bench-networks bench-inference  ## Measure everything: a table and benchmarks/results.json (hours)
+bench: bench-planning bench-throughput bench-ingest bench-refusals bench-hostile bench-networks bench-inference bench-generators  ## Measure everything: a table and benchmarks/results.json (hours)
 	@$(BIN)/python benchmarks/rows.py
 
 bench-planning: install  ## Time to plan 100 to 100,000 scans, against one rule per scan and stage
@@ -59,6 +59,9 @@ bench-networks: install  ## Selective scan by length, and a training step of eve
 
 bench-inference: install  ## Every inference profile against nnU-Net's own predictor: time, memory, Dice
 	$(BIN)/python benchmarks/inference.py
+
+bench-generators: install  ## Training step, memory and drawing of the diffusion generator, U-KAN against MONAI's U-net
+	$(BIN)/python benchmarks/generators.py
 
 bench-hostile: install  ## Ingest of 5,000 hostile and broken files among good series
 	$(BIN)/python benchmarks/hostile_files.py

@@ -14,7 +14,10 @@ SMALL = {
     "validation": {"schemes": ["external"]},
     "segmentation": {"budget": {"epochs": 20, "iterations_per_epoch": 10, "checkpoint_every_epochs": 1}},
     "models": {
-        "expansion": {"vit": {"training": {"epochs": 2, "seeds": 1}}},
+        "expansion": {
+            "vit": {"training": {"epochs": 2, "seeds": 1}},
+            **dict.fromkeys(("radiomics", "brain_score", "nag_score", "nine_point_score")),  # as bat_score, xgboost
+        },
         "outcome": {"densenet": {"training": {"epochs": 2, "seeds": 1}}},
     },
     "evaluation": {"bootstrap": 50},

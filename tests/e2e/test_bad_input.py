@@ -15,7 +15,7 @@ TINY = {
     "validation": {"schemes": ["external"]},
     "segmentation": {"budget": {"epochs": 1, "iterations_per_epoch": 2}},
     "models": {
-        "expansion": {"vit": {"training": {"epochs": 1, "seeds": 1}}},
+        "expansion": {"vit": {"training": {"epochs": 1, "seeds": 1}}, "xgboost": None, "radiomics": None},
         "outcome": {"densenet": {"training": {"epochs": 1, "seeds": 1}}},
     },
     "evaluation": {"bootstrap": 20},

@@ -14,6 +14,7 @@ from ichor import tables
 
 CENTERS = {"aurora": ("north", "development"), "boreal": ("south", "development"), "delta": ("west", "external")}
 VARIABLES = ["age_years", "gcs", "onset_to_ct_h", "onset_to_followup_ct_h", "gos_discharge"]
+SCORES = ["brain_score", "nag_score", "bat_score", "nine_point_score"]
 CONFIG = {
     "study": {"name": "hospitals", "title": "Three hospitals"},
     "centers": "centers.tsv",
@@ -22,7 +23,7 @@ CONFIG = {
     "validation": {"schemes": ["external"]},
     "segmentation": {"labels": ["iph"], "budget": {"epochs": 8, "iterations_per_epoch": 8}},
     "models": {
-        "expansion": {"vit": None, "logistic": None},
+        "expansion": dict.fromkeys("vit logistic xgboost radiomics".split() + SCORES),
         "outcome": {
             "densenet": {"kind": "densenet", "training": {"epochs": 1, "seeds": 1}},
             "logistic": None,

@@ -67,13 +67,16 @@ def test_no_mask_comes_from_a_model_that_saw_the_patient(study):
 
 def test_every_model_predicts_every_labelled_patient_and_is_evaluated(study):
     predictions = [tables.read("predictions", path) for path in study.glob("results/predictions/*/*/*.parquet")]
-    assert len(predictions) == 6
+    assert len(predictions) == 8
     cohort = tables.read("cohort", study / "results/cohort/external.tsv").set_index("patient")
     for table in predictions:
         label = cohort[f"label_{table['target'].iloc[0]}"]
         assert (table["label"].to_numpy() == label[table["patient"]].to_numpy()).all()
     metrics = tables.read("metrics", study / "results/evaluation/metrics.tsv")
-    assert set(metrics["model"]) == {"vit", "volume", "logistic", "densenet", "ich_score"}
+    assert set(metrics["model"]) == {
+        *("vit", "volume", "logistic", "xgboost", "bat_score"),
+        *("densenet", "ich_score"),
+    }
     assert {"all", "pooled", "next", "delta", "estuary"} <= set(metrics["center"])
     assert {"auc", "brier", "calibration_slope", "sensitivity", "reachable_share"} <= set(metrics["quantity"])
 

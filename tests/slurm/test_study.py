@@ -14,13 +14,14 @@ from ichor import tables
 
 pytestmark = pytest.mark.timeout(1500)  # the first test waits for the run
 CENTERS = ["aurora", "delta"]  # one to learn from, one external
+FLOORS = "volume logistic xgboost radiomics brain_score nag_score bat_score nine_point_score".split()
 STUDY = {
     "centers": "centers.tsv",
     "columns": "columns.tsv",
     "simulate": {"patients_per_center": 12, "matrix": 64},
     "segmentation": {"budget": {"epochs": 8, "iterations_per_epoch": 2, "checkpoint_every_epochs": 1}},
     "models": {
-        "expansion": {"vit": {"training": {"epochs": 1}}, "volume": None, "logistic": None},
+        "expansion": {"vit": {"training": {"epochs": 1}}, **dict.fromkeys(FLOORS)},
         "outcome": {"densenet": None, "ich_score": None},
     },
     "evaluation": {"bootstrap": 20},

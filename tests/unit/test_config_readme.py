@@ -14,13 +14,13 @@ def keys_of(node, path=""):
 def test_config_readme_explains_every_key_and_no_other(repository):
     schema = yaml.safe_load((repository / "workflow/schemas/config.schema.yaml").read_text())
     text = (repository / "config/README.md").read_text()
-    documented = set(re.findall(r"^\| `([a-z_.]+)` \|", text.split("## Keys")[1], flags=re.M))
+    documented = set(re.findall(r"^\| `([a-z_.]+)` \|", text.split("## Keys")[1].split("\n## ")[0], flags=re.M))
     assert documented == set(keys_of(schema))
 
 
 def test_config_readme_gives_the_defaults_of_config_yaml(repository):
     config = yaml.safe_load((repository / "config/config.yaml").read_text())
-    text = (repository / "config/README.md").read_text().split("## Keys")[1]
+    text = (repository / "config/README.md").read_text().split("## Keys")[1].split("\n## ")[0]
     for key, default in re.findall(r"^\| `([a-z_.]+)` \| [^|]*\| ([^|]*) \|", text, flags=re.M):
         if not default.strip():
             continue

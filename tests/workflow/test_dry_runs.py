@@ -44,7 +44,7 @@ def test_dry_run_of_every_validation_scheme(tmp_path, schemes, splits):
     assert jobs["train_segmentation"] == 2 * splits
     external = "external" in schemes  # the other splits hold the three development centers only
     assert jobs["segment_shard"] == 5 * external + 3 * (splits - external)
-    assert jobs["fit_model"] == 6 * splits
+    assert jobs["fit_model"] == 12 * splits
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,8 @@ def test_dry_run_of_every_validation_scheme(tmp_path, schemes, splits):
         ("segmentation", {"fit_model", "evaluate"}),
         ("expansion", {"evaluate", "write_report"}),
         ("outcome", {"evaluate", "write_report"}),
+        ("explain", {"evaluate", "write_report"}),
+        ("expansion_study", {"evaluate", "write_report"}),
         ("evaluation", {"write_report"}),
         ("validation", {"write_report"}),
         ("report", set()),
@@ -62,6 +64,18 @@ def test_dry_run_of_every_validation_scheme(tmp_path, schemes, splits):
 def test_a_named_stage_plans_what_it_needs_and_no_more(tmp_path, target, absent):
     jobs = planned(snakemake(tmp_path, target, "-n"))
     assert "convert_shard" in jobs and not absent & set(jobs)
+
+
+def test_synthetic_cases_are_made_only_where_a_model_asks_for_them(tmp_path):
+    one_split = {"validation": {"schemes": ["external"]}}
+    assert not {"synthesize", "check_synthetic"} & set(planned(snakemake(tmp_path, "-n", config=one_split)))
+    arm = {"kind": "vit", "balance": {"arm": "synthetic", "generator": "transplant", "ratio": "1:2"}}
+    config = one_split | {"models": {"expansion": {"with_cases": arm}}}
+    jobs = planned(snakemake(tmp_path, "expansion", "-n", config=config))
+    assert jobs["synthesize"] == jobs["check_synthetic"] == 1 and "train_generator" not in jobs
+    learned = {"expansion": {"with_cases": arm | {"balance": arm["balance"] | {"generator": "drawn"}}}}
+    config = one_split | {"models": learned, "synthesis": {"generators": {"drawn": {"kind": "diffusion"}}}}
+    assert planned(snakemake(tmp_path, "expansion", "-n", config=config))["train_generator"] == 1
 
 
 def test_more_shards_make_more_jobs_only_where_scans_are_worked_on(tmp_path):

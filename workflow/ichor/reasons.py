@@ -73,6 +73,7 @@ class Reason(StrEnum):
     LABEL_NOT_SEGMENTED = "label_not_segmented"
     EMPTY_MASK = "empty_mask"
     MASK_AT_SCAN_EDGE = "mask_at_scan_edge"
+    SEVERAL_BLEEDS = "several_bleeds"
     MEASURES_FAILED = "measures_failed"
     NO_HEAD_FRAME = "no_head_frame"
     NO_REFERENCE = "no_reference"
@@ -81,7 +82,13 @@ class Reason(StrEnum):
     FOLLOWUP_OUT_OF_WINDOW = "followup_out_of_window"
     SURGERY_BETWEEN = "surgery_between"
     TINY_BASELINE = "tiny_baseline"
+    POSITIVE_BEFORE_WINDOW = "positive_before_window"
+    VOLUME_ERROR_UNKNOWN = "volume_error_unknown"
+    FOLLOWUP_SELECTIVE = "followup_selective"
     LABEL_MISSING = "label_missing"
+    # synthetic cases
+    TOO_CLOSE_TO_REAL = "too_close_to_real"
+    SYNTHETIC_TOO_FEW = "synthetic_too_few"
     # models and evaluation
     MISSING_INPUT = "missing_input"
     ONE_CLASS = "one_class"
@@ -161,6 +168,7 @@ MEANING: dict[Reason, str] = {
     Reason.LABEL_NOT_SEGMENTED: "It needs a volume or mask of a label that the segmentation does not know.",
     Reason.EMPTY_MASK: "Segmentation found no hematoma (0.0 mL).",
     Reason.MASK_AT_SCAN_EDGE: "The bleed is cut off where the scan ends; its volume is not known.",
+    Reason.SEVERAL_BLEEDS: "The parenchymal bleed has a second large piece, which may be a bleed of its own.",
     Reason.MEASURES_FAILED: "The mask could not be measured.",
     Reason.NO_HEAD_FRAME: "Too little brain in the scan to tell midline and location.",
     Reason.NO_REFERENCE: "There is no reference mask to compare with.",
@@ -168,7 +176,12 @@ MEANING: dict[Reason, str] = {
     Reason.FOLLOWUP_OUT_OF_WINDOW: "The follow-up scan lies outside the configured window.",
     Reason.SURGERY_BETWEEN: "Surgery took place between the two scans.",
     Reason.TINY_BASELINE: "The baseline hematoma is too small for a growth in percent.",
+    Reason.POSITIVE_BEFORE_WINDOW: "The follow-up scan is earlier than the window, but shows expansion already.",
+    Reason.VOLUME_ERROR_UNKNOWN: "The error of a measured volume is not known, so neither is how sure the label is.",
+    Reason.FOLLOWUP_SELECTIVE: "Patients of the center with and without a follow-up scan differ in severity.",
     Reason.LABEL_MISSING: "The outcome is not recorded.",
+    Reason.TOO_CLOSE_TO_REAL: "A synthetic case that is nearly the scan of a real patient.",
+    Reason.SYNTHETIC_TOO_FEW: "Fewer synthetic cases than the chosen ratio of events to others asks for.",
     Reason.MISSING_INPUT: "An input of the model is missing for this patient.",
     Reason.ONE_CLASS: "All patients have the same outcome.",
     Reason.TOO_FEW_EVENTS: "Too few events to fit or to estimate.",
@@ -203,6 +216,8 @@ ADVICE: dict[Reason, str] = {
     Reason.SLICE_LEVELS_DIFFER: "Look at the slices; export the series again.",
     Reason.BURNED_IN_TEXT: "Export the original images instead of annotated copies, and delete these.",
     Reason.MASK_AT_SCAN_EDGE: "Look for a scan that covers the whole bleed; the mask is kept.",
+    Reason.FOLLOWUP_SELECTIVE: "Read the center's figures as those of the patients who were scanned again.",
+    Reason.VOLUME_ERROR_UNKNOWN: "Give reference masks of at least 5 development patients.",
     Reason.MEASURES_FAILED: "See the log; the mask itself is kept.",
     Reason.NO_TABLE: "Name the center's table in the centers sheet; without it only segmentation runs for the center.",
     Reason.UNKNOWN_CODE: "Add the code to the columns sheet, or list it as missing.",
@@ -213,6 +228,8 @@ ADVICE: dict[Reason, str] = {
     Reason.TWO_CENTERS_ONE_PATIENT: "Keep the patient in one center.",
     Reason.FOLLOWUP_IS_BASELINE: "Look for the real follow-up scan in the archive.",
     Reason.IN_PUBLIC_SET: "Leave the patient out, or say in the sheet of duplicates that the scans differ.",
+    Reason.TOO_CLOSE_TO_REAL: "See the page of the generator; train it for fewer epochs if many are refused.",
+    Reason.SYNTHETIC_TOO_FEW: "See the generator's page for what was refused; choose a smaller ratio or another arm.",
     Reason.NO_PATIENT_ID: "Fill in the patient id, or take the row out.",
     Reason.DUPLICATE_PATIENT: "Leave one row for the patient.",
 }

@@ -75,6 +75,11 @@ def needs_of_model(step):
     return needs(lambda wildcards: kind_of_model(step, wildcards))
 
 
+def needs_of_generator(step):
+    """Like `needs`, for a step of a generator: one that learned draws with its network."""
+    return needs(lambda wildcards: f"{step}_network" if learns(wildcards) else step)
+
+
 def processes_of_model(wildcards):
     """Processes that fit a model: several for a network, if the config says so."""
     return processes_of(kind_of_model("fit", wildcards))

@@ -50,6 +50,7 @@ rule assemble_cohort:
         scans="results/scans.tsv",
         splits="results/splits.tsv",
         masks=lambda wildcards: masks_of(wildcards.split),
+        measures=lambda wildcards: masks_of(wildcards.split, folder="results/measures"),
     output:
         cohort="results/cohort/{split}.tsv",
         status="results/cohort/{split}_status.tsv",
@@ -59,8 +60,30 @@ rule assemble_cohort:
     conda:
         "../../envs/ichor.yaml"
     params:
-        cohort=config["cohort"],
+        cohort=dict(config["cohort"], expansion=expansion_settings(without="reader_error_ml")),
         followup_h=config["ingest"]["followup_h"],
         code=code_of("assemble_cohort"),
     script:
         "../scripts/assemble_cohort.py"
+
+
+rule label_expansion:
+    input:
+        patients="results/patients.tsv",
+        scans="results/scans.tsv",
+        splits="results/splits.tsv",
+        masks=lambda wildcards: masks_of(wildcards.split),
+        measures="results/measures.tsv",
+    output:
+        labels="results/cohort/{split}_expansion.tsv",
+    log:
+        "logs/label_expansion/{split}.log",
+    localrule: True
+    conda:
+        "../../envs/ichor.yaml"
+    params:
+        expansion=expansion_settings(without="definition"),  # every definition
+        followup_h=config["ingest"]["followup_h"],
+        code=code_of("label_expansion"),
+    script:
+        "../scripts/label_expansion.py"

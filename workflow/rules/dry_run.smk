@@ -39,7 +39,8 @@ def outdated_jobs():
             wildcards = dict(job.wildcards.items())
             place = record_path(script.stem, wildcards)
             record = json.loads(place.read_text()) if place.is_file() else None
-            modules = (model_module(job.wildcards),) if "model" in wildcards else ()
+            runs_model = "model" in wildcards and "spec" in dict(job.params.items())  # a page of a model's does not
+            modules = (model_module(job.wildcards),) if runs_model else ()
             yield OutdatedJob(
                 script.stem,
                 wildcards,

@@ -23,3 +23,25 @@ rule evaluate:
         code=code_of("evaluate"),
     script:
         "../scripts/evaluate.py"
+
+
+rule evaluate_labels:
+    input:
+        predictions=predictions_of("expansion"),
+        labels=expand("results/cohort/{split}_expansion.tsv", split=SPLITS),
+    output:
+        table="results/evaluation/label_sensitivity.tsv",
+    log:
+        "logs/evaluate_labels.log",
+    benchmark:
+        "benchmarks/evaluate_labels.tsv"
+    conda:
+        "../../envs/ichor.yaml"
+    resources:
+        **needs("evaluate"),
+    params:
+        draws=config["evaluation"]["bootstrap"],
+        seed=config["seed"],
+        code=code_of("evaluate_labels"),
+    script:
+        "../scripts/evaluate_labels.py"

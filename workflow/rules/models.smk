@@ -4,6 +4,10 @@
 rule fit_model:
     input:
         cohort="results/cohort/{split}.tsv",
+        synthetic=lambda wildcards: synthetic_of_model(wildcards, "cases.tsv"),
+        synthetic_images=lambda wildcards: synthetic_of_model(wildcards, "cases"),
+        generator=facts_of_synthetic,
+        initial_weights=initial_weights,
     output:
         weights="results/models/{task}/{model}/{split}/model.safetensors",
         model="results/models/{task}/{model}/{split}/model.json",

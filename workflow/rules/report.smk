@@ -53,6 +53,7 @@ rule write_provenance:
         cohorts=expand("results/cohort/{split}.tsv", split=SPLITS),
         predictions=[table for task in TARGETS for table in predictions_of(task)],
         evaluation=["results/evaluation/metrics.tsv", "results/evaluation/comparisons.tsv"],
+        label_sensitivity=LABEL_EVALUATION,
         status="results/status.tsv",
     output:
         provenance="results/provenance.json",
@@ -87,8 +88,11 @@ rule write_report:
         metrics="results/evaluation/metrics.tsv",
         comparisons="results/evaluation/comparisons.tsv",
         curves="results/evaluation/curves.tsv",
+        label_sensitivity=LABEL_EVALUATION,
+        worth=expand("results/synthetic/{generator}/{split}/worth.tsv", generator=USED_GENERATORS, split=SPLITS),
         provenance="results/provenance.json",
         quality=expand("results/quality/{center}.html", center=CENTERS.index),
+        explained=list(LINKED),
     output:
         page=report("results/report/index.html", caption="../report/page.rst", category="Report"),
         figures=report(
@@ -109,10 +113,12 @@ rule write_report:
         study=dict(config["study"], simulated=SIMULATED),
         splits=SPLITS,
         models=MODELS,
-        growth_ml=12.5 if config["cohort"]["expansion"]["definition"] == "absolute_12.5" else 6.0,
+        growth_ml=DEFINITIONS[config["cohort"]["expansion"]["definition"]].absolute_ml,
+        expansion_definition=config["cohort"]["expansion"]["definition"],
         auc_alarm=config["evaluation"]["auc_alarm"],
         sources=presets.sources(CENTERS),
         bundle=BUNDLE_FACTS,
+        explained=LINKED,
         code=code_of("write_report", files="ichor/report/template/*"),
     script:
         "../scripts/write_report.py"

@@ -21,9 +21,11 @@ def main(job) -> None:
         expansion=dict(
             definition=definitions["expansion"]["definition"],
             min_baseline_ml=definitions["expansion"]["minimum_baseline_ml"],
+            early_positive=definitions["expansion"]["early_positive"],
             followup_h=job.params.followup_h,
         ),
         outcome=dict(target="poor_outcome", **definitions["poor_outcome"]),
+        measures=tables.read_all("measures", job.input.measures),
     )
     tables.write("cohort", cohort, job.output.cohort)
     tables.write("status", status, job.output.status)

@@ -1,5 +1,6 @@
 """Fit one model on one split's train and tune rows and save its bundle (rule fit_model)."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,19 @@ def rows(job):
     return model_rows(fitting_rows(cohort, job.wildcards.split), job.params.spec, job.params.target)
 
 
+def synthetic(job):
+    """What the accepted cases are, whatever was refused beside them; None for a model that wants none."""
+    cases = cases_of(job)
+    if cases is None:
+        return None
+    named = ["case", "split", "generator", "label", "parents", "image_sha256", "mask_sha256"]
+    return cases.loc[cases["outcome"] == "accepted", named]
+
+
+def cases_of(job):
+    return tables.read("synthetic", job.input.synthetic[0]) if job.input.synthetic else None
+
+
 def main(job) -> None:
     names = job.wildcards
     status = fit_model(
@@ -34,9 +48,16 @@ def main(job) -> None:
         volumes_dir=Path("work/volumes"),
         checkpoint_dir=Path("work/models", names.task, names.model, names.split),
         bundle_dir=Path(job.output.model).parent,
+        synthetic=cases_of(job),
+        trained_on=json.loads(Path(job.input.generator[0]).read_text())["trained_on"] if job.input.generator else None,
     )
     tables.write("status", status, job.output.status)
 
 
 if __name__ == "__main__":
-    run(snakemake, main, reads={"cohort": rows}, modules=lambda job: [f"ichor.models.{job.params.spec['kind']}"])
+    run(
+        snakemake,
+        main,
+        reads={"cohort": rows, "synthetic": synthetic},
+        modules=lambda job: [f"ichor.models.{job.params.spec['kind']}"],
+    )

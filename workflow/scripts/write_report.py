@@ -29,12 +29,27 @@ NAMED = (
     "agreement_cases",
     "flow",
     "table_one",
+    "label_sensitivity",
 )
+
+
+def pages_beside(worth, folder: Path) -> dict[str, str]:
+    """``<generator>/<split>`` -> page beside each table of synthetic cases, relative to a folder."""
+    found = {}
+    for path in map(Path, worth):
+        found["/".join(path.parts[-3:-1])] = os.path.relpath(path.with_name("page.html"), folder)
+    return found
 
 
 def main(job) -> None:
     params = job.params
-    parts = {name: Path(job.input[name]) for name in NAMED}
+    given = {name: job.input.get(name) for name in NAMED}
+    parts = {
+        name: Path(file) if isinstance(file, str) else [Path(each) for each in file]  # a list of one stays a list
+        for name, file in given.items()
+        if file
+    }
+    parts["worth"] = [Path(path) for path in job.input.worth]
     parts["cohort"] = [Path(path) for path in job.input.cohorts]
     masks, scans = tables.read("masks", job.input.masks), tables.read("scans", job.input.scans)
     compared = tables.read("agreement_cases", job.input.agreement_cases)
@@ -47,10 +62,16 @@ def main(job) -> None:
         models=params.models,
         cases=cases,
         growth_ml=params.growth_ml,
+        expansion_definition=params.expansion_definition,
         auc_alarm=params.auc_alarm,
         sources=params.sources,
         bundle=params.bundle,
         quality={Path(path).stem: os.path.relpath(path, Path(job.output.page).parent) for path in job.input.quality},
+        explained=[
+            names | {"page": os.path.relpath(path, Path(job.output.page).parent)}
+            for path, names in params.explained.items()
+        ],
+        synthetic_pages=pages_beside(job.input.worth, Path(job.output.page).parent),
     )
     write_figures(Path(job.output.figures), parts, study=params.study, models=params.models, cases=cases)
 

@@ -66,11 +66,11 @@ def test_every_rule_with_a_script_is_either_local_or_has_a_need(repository):
     for file in (repository / "workflow/rules").glob("*.smk"):
         for rule in re.split(r"^ *rule\b.*:$", file.read_text(), flags=re.M)[1:]:
             script = re.search(r"scripts/(\w+)\.py", rule)
-            needs = re.search(r"\*\*needs(?:_of_model)?\(\"(\w+)\"\)", rule)
+            needs = re.search(r"\*\*needs(?:_of_\w+)?\(\"(\w+)\"\)", rule)
             assert not script or ("localrule: True" in rule) == (needs is None), f"{file.name}: {script[1]}"
             asked |= {needs[1]} if needs else set()
     models = {f"{step}_{family}" for step in ("fit", "predict") for family in ("network", "tabular")}
-    assert asked - {"fit", "predict"} | models == set(NEEDS)
+    assert asked - {"fit", "predict"} | models | {"synthesize_network"} == set(NEEDS)
 
 
 def test_a_training_in_several_processes_asks_for_as_many_gpus_and_as_much_memory_for_each(tmp_path):

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from ichor import tables
-from ichor.cohort.assemble import assemble_cohort, merge_patients, merge_scans
+from ichor.cohort.assemble import MEASURED, assemble_cohort, merge_patients, merge_scans
+from ichor.cohort.dictionary import refuse_late_predictors
 from ichor.cohort.fences import fitting_rows
 from ichor.errors import StudyError
 
@@ -336,6 +337,43 @@ def test_patient_without_record_has_an_expansion_label():
     )
     assert cohort["label_expansion"].tolist() == [0]
     assert math.isnan(cohort["age_years"].iloc[0])
+
+
+def test_measured_predictors_are_those_of_the_baseline_scan_and_of_the_split():
+    def row(patient, time_point="baseline", split="external", **values):
+        return dict(split=split, patient=patient, center="aurora", time_point=time_point, found=1) | values
+
+    given = tables.frame(
+        "measures",
+        [
+            row("a", hu_mean=61.5, hu_cov=0.2, auto_blend=1, auto_islands=3, location="cerebellum"),
+            row("a", "followup", hu_mean=70.0, auto_blend=0, auto_midline_shift_mm=4.0),
+            row("a", split="cv-0", hu_mean=50.0),
+            row("b", found=0, iph_ml=0.0, reasons="empty_mask"),
+            row("c", found=None, reasons="measures_failed"),
+        ],
+    )
+    table = scans(scan("a"), scan("b"), scan("c"), scan("d"))
+    people = patients(*(dict(patient=name, location="lobar") for name in "abcd"))
+    volumes = masks(*(row for name in "abcd" for row in measured(name, 20.0)))
+    roles = splits(a="train", b="tune", c="train", d="test")
+    cohort, _ = assemble_cohort(
+        "external", people, table, volumes, roles, expansion=EXPANSION, outcome=OUTCOME, measures=given
+    )
+    rows = cohort.set_index("patient")[list(MEASURED)]
+    known = {"hu_mean": 61.5, "hu_cov": 0.2, "auto_blend": 1, "auto_islands": 3, "measured_location": "cerebellum"}
+    assert rows.loc["a"].dropna().to_dict() == known
+    assert rows.loc[["b", "c", "d"]].isna().all(axis=None)  # nothing found, not measured, no row: never 0
+    assert set(cohort["location"]) == {"lobar"}  # what the center read
+    other = assemble_cohort(
+        "cv-0", people, table, volumes, roles, expansion=EXPANSION, outcome=OUTCOME, measures=given
+    )[0].set_index("patient")  # fmt: skip
+    assert other.loc["a", list(MEASURED)].dropna().to_dict() == {"hu_mean": 50.0}
+
+
+def test_every_measured_predictor_is_known_at_admission():
+    refuse_late_predictors(MEASURED)
+    assert set(MEASURED.values()) <= set(tables.columns("measures"))
 
 
 def test_unknown_split():

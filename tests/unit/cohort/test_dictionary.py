@@ -74,7 +74,11 @@ def test_late_predictor_is_refused(late):
         refuse_late_predictors(["gcs", late], "admission")
 
 
-@pytest.mark.parametrize("name", ["label_expansion", "label_poor_outcome"])
+@pytest.mark.parametrize(
+    "name",
+    ["label_expansion", "label_poor_outcome"]
+    + ["table_iph_ml", "table_followup_iph_ml", "table_expansion_standard", "table_expansion_absolute_12.5"],
+)
 def test_a_label_is_never_a_predictor(name):
     with pytest.raises(StudyError, match="is a label"):
         refuse_late_predictors([name], "180d")

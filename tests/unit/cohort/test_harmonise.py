@@ -291,3 +291,29 @@ def test_result_survives_writing_and_reading(tmp_path):
     tables.write("patients", patients, tmp_path / "patients.tsv")
     tables.write("status", status, tmp_path / "status.tsv")
     pd.testing.assert_frame_equal(tables.read("patients", tmp_path / "patients.tsv"), patients)
+
+
+def test_volumes_and_a_finished_label_of_the_center(tmp_path):
+    rows = [
+        ("patient", "PatID"),
+        ("table_iph_ml", "V1", "mm3"),
+        ("table_followup_iph_ml", "V2", "mm3"),
+        ("table_expansion_strict", "HE", None, "yes=1;no=0"),
+    ]
+    patients, status = harmonise(
+        tmp_path / "r.csv", "PatID,V1,V2,HE\na,20100,26100,yes\nb,3000,,no\nc,,,maybe\n", *rows
+    )
+    assert by_id(patients, "a")[["table_iph_ml", "table_followup_iph_ml", "table_expansion_strict"]].tolist() == [
+        20.1,
+        26.1,
+        1,
+    ]
+    assert by_id(patients, "b")["table_expansion_strict"] == 0
+    assert pd.isna(by_id(patients, "b")["table_followup_iph_ml"])
+    assert pd.isna(by_id(patients, "c")["table_expansion_strict"])
+    assert list(status["reason"]) == ["unknown_code"]
+
+
+def test_a_finished_label_by_no_definition_is_refused(tmp_path):
+    with pytest.raises(StudyError, match="unknown variable 'table_expansion'; did you mean table_expansion_"):
+        harmonise(tmp_path / "r.csv", "PatID,HE\na,1\n", ("patient", "PatID"), ("table_expansion", "HE"))

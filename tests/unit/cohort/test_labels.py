@@ -4,7 +4,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from ichor.cohort.expansion import definition
+from ichor.cohort.expansion import DEFINITIONS, definition
 from ichor.cohort.labels import ScanPair, label_expansion, label_outcome, outcome_rule
 from ichor.errors import StudyError
 from ichor.reasons import Reason
@@ -22,8 +22,14 @@ PAIR = ScanPair(
 )
 
 
-def label(name="standard", minimum=0.5, window=(6.0, 72.0), **changed):
-    return label_expansion(replace(PAIR, **changed), definition(name), followup_h=window, minimum_baseline_ml=minimum)
+def label(name="standard", minimum=0.5, window=(6.0, 72.0), early=True, **changed):
+    return label_expansion(
+        replace(PAIR, **changed),
+        definition(name),
+        followup_h=window,
+        minimum_baseline_ml=minimum,
+        early_positive=early,
+    )
 
 
 def test_label_with_its_volumes():
@@ -56,7 +62,10 @@ def test_ventricles_are_needed_only_by_definitions_that_look_at_them():
     ("changed", "reason"),
     [
         (dict(has_followup=False), Reason.NO_FOLLOWUP),
-        (dict(baseline_to_followup_h=5.99), Reason.FOLLOWUP_OUT_OF_WINDOW),
+        (dict(baseline_to_followup_h=5.99, early=False), Reason.FOLLOWUP_OUT_OF_WINDOW),
+        (dict(baseline_to_followup_h=5.99, measured=(20.0, 0.0, 21.0, 0.0)), Reason.FOLLOWUP_OUT_OF_WINDOW),
+        (dict(baseline_to_followup_h=5.99, treatment="craniotomy"), Reason.FOLLOWUP_OUT_OF_WINDOW),
+        (dict(baseline_to_followup_h=5.99, onset_to_surgery_h=4.0), Reason.FOLLOWUP_OUT_OF_WINDOW),
         (dict(baseline_to_followup_h=72.01), Reason.FOLLOWUP_OUT_OF_WINDOW),
         (dict(baseline_to_followup_h=NAN), Reason.FOLLOWUP_OUT_OF_WINDOW),
         (dict(baseline_to_followup_h=-3.0), Reason.FOLLOWUP_BEFORE_BASELINE),
@@ -107,6 +116,99 @@ def test_tiny_baseline_is_decided_without_percent_and_flagged():
     assert label(minimum=0.4, **small).reason is None
     assert label(minimum=0.4, **small).label == 1
     assert label("brain", **small).reason is None  # has no rule in percent to leave out
+
+
+def test_a_definition_in_percent_alone_gives_a_tiny_baseline_no_label():
+    found = label("over_33_percent", measured=(0.4, 0.0, 9.0, 0.0))
+    assert (found.label, found.source, found.reason, found.growth_ml) == (None, None, Reason.TINY_BASELINE, 8.6)
+    assert "0.40 mL, at least 0.5 mL" in found.detail
+    assert label("over_33_percent", measured=(0.5, 0.0, 0.67, 0.0)).label == 1
+
+
+@pytest.mark.parametrize("hours", [0.5, 3.0, 5.99])
+def test_expansion_before_the_window_is_expansion(hours):
+    found = label(baseline_to_followup_h=hours)
+    assert (found.label, found.source, found.reason) == (1, "measured", Reason.POSITIVE_BEFORE_WINDOW)
+    assert f"{hours:g} h after baseline, 6 to 72 h needed" in found.detail
+    assert label("absolute_12.5", baseline_to_followup_h=hours).label is None  # not yet 12.5 mL: nothing is known
+    assert label(baseline_to_followup_h=hours, onset_to_surgery_h=2.0 + hours).label == 1
+
+
+def test_expansion_after_the_window_says_nothing():
+    assert label(baseline_to_followup_h=72.01).reason == Reason.FOLLOWUP_OUT_OF_WINDOW
+
+
+TABLE = dict(measured=NOTHING, has_followup=False, table=(20.0, 0.0, 27.0, 3.0), table_followup_h=24.0)
+
+
+def test_volumes_of_the_table_stand_in_for_a_follow_up_scan():
+    found = label(**TABLE)
+    assert (found.label, found.source, found.reason, found.growth_ml) == (1, "table_volumes", None, 7.0)
+    assert label(**TABLE | dict(table=(20.0, NAN, 21.0, NAN))).label == 0
+    assert label("ivh_over_1_ml", **TABLE).label == 1
+    assert label("ivh_over_1_ml", **TABLE | dict(table=(20.0, NAN, 27.0, NAN))).reason == Reason.NO_FOLLOWUP
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        (dict(table_followup_h=NAN), Reason.FOLLOWUP_OUT_OF_WINDOW),
+        (dict(table_followup_h=73.0), Reason.FOLLOWUP_OUT_OF_WINDOW),
+        (dict(onset_to_surgery_h=10.0), Reason.SURGERY_BETWEEN),
+        (dict(treatment="craniotomy"), Reason.SURGERY_BETWEEN),
+        (dict(table=(0.0, 0.0, 7.0, 0.0)), Reason.EMPTY_MASK),
+        (dict(table=(20.0, 0.0, NAN, NAN)), Reason.NO_FOLLOWUP),
+        (dict(table=(NAN, NAN, 27.0, 0.0)), Reason.NO_FOLLOWUP),
+    ],
+)
+def test_volumes_of_the_table_need_what_scans_need(changed, reason):
+    found = label(**TABLE | changed)
+    assert (found.label, found.source, found.reason) == (None, None, reason)
+
+
+def test_a_volume_of_the_table_is_never_set_against_a_measured_one():
+    mixed = dict(measured=(20.0, 0.0, NAN, NAN), table=(NAN, NAN, 27.0, 0.0), table_followup_h=24.0)
+    assert label(**mixed).label is None
+
+
+def test_order_of_the_sources():
+    everything = dict(
+        reference=(20.0, 0.0, 20.1, 0.0), measured=(20.0, 0.0, 27.0, 0.0), table=(20.0, 0.0, 20.2, 0.0),
+        table_followup_h=24.0, table_labels={"standard": 1},
+    )  # fmt: skip
+    assert (label(**everything).label, label(**everything).source) == (0, "reference")
+    everything["reference"] = NOTHING
+    assert (label(**everything).label, label(**everything).source) == (1, "measured")
+    everything["measured"] = NOTHING
+    assert (label(**everything).label, label(**everything).source) == (0, "table_volumes")
+    everything["table"] = NOTHING
+    found = label(**everything)
+    assert (found.label, found.source) == (1, "table_label")
+    assert math.isnan(found.growth_ml) and math.isnan(found.followup_iph_ml)
+
+
+def test_a_label_of_the_center_counts_for_its_own_definition_only():
+    given = dict(measured=NOTHING, has_followup=False, table_labels={"strict": 1})
+    assert (label("strict", **given).label, label("strict", **given).source) == (1, "table_label")
+    others = [name for name in DEFINITIONS if name != "strict"]
+    assert {label(name, **given).reason for name in others} == {Reason.NO_FOLLOWUP}
+
+
+@pytest.mark.parametrize(
+    ("changed", "value", "reason"),
+    [
+        (dict(), 0, None),
+        (dict(treatment="craniotomy"), 0, None),  # the center knew when it was
+        (dict(table_followup_h=24.0), 0, None),
+        (dict(table_followup_h=80.0), None, Reason.FOLLOWUP_OUT_OF_WINDOW),
+        (dict(table_followup_h=3.0), None, Reason.FOLLOWUP_OUT_OF_WINDOW),
+        (dict(table_followup_h=3.0, table_labels={"standard": 1}), 1, Reason.POSITIVE_BEFORE_WINDOW),
+        (dict(table_followup_h=24.0, onset_to_surgery_h=5.0), None, Reason.SURGERY_BETWEEN),
+    ],
+)
+def test_a_label_of_the_center_is_believed_unless_its_own_times_contradict_it(changed, value, reason):
+    found = label(**dict(measured=NOTHING, has_followup=False, table_labels={"standard": 0}) | changed)
+    assert (found.label, found.reason) == (value, reason)
 
 
 def label_of(values, outcome):

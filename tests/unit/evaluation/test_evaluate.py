@@ -1,7 +1,6 @@
 """The whole evaluation on made-up predictions whose truth is known."""
 
 import math
-import time
 
 import numpy as np
 import pandas as pd
@@ -230,10 +229,3 @@ def test_an_expansion_auc_that_is_too_good_raises_the_alarm():
     alarms = leakage_alarms(metrics, alarm=0.85)
     assert "m1" in set(alarms["model"]) and (alarms["estimate"] > 0.85).all()
     assert leakage_alarms(metrics, alarm=0.85, task="outcome").empty
-
-
-def test_ten_models_on_four_splits_take_seconds():
-    predictions, truth = study(models=10, per_center=30)
-    start = time.process_time()
-    evaluate(predictions, truth, seed=1, bootstrap=500)
-    assert time.process_time() - start < 15

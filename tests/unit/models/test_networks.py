@@ -64,6 +64,51 @@ def test_networks_that_cannot_be_are_refused(spec, shape, said):
         network(spec, 1, shape)
 
 
+RECORD = {**VIT, "kind": "vit_record", "record": {"features": ["gcs", "age_years"]}}
+
+
+def with_record(spec, columns=4):
+    torch.manual_seed(0)
+    return registry.load("vit_record").build(registry.resolve(spec), 2, (32, 24, 8), 1, columns).eval()
+
+
+@pytest.mark.parametrize("form", ["volume", "slices", "tokens"])
+@pytest.mark.parametrize("fusion", ["concat", "gated"])
+def test_a_record_changes_the_answer_and_without_one_there_is_one(form, fusion):
+    made = with_record({**RECORD, "form": form, "fusion": fusion})
+    images = torch.rand(3, 2, 32, 24, 8)
+    record = torch.tensor([[1.0, 0.5, -1.0, 0.0], [1.0, 2.0, -1.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    same = images[:1].expand(3, -1, -1, -1, -1)
+    with torch.inference_mode():
+        answers = made(same, record)
+        assert answers.shape == (3, 1) and answers.isfinite().all()
+        assert len(set(answers[:, 0].tolist())) == 3
+        made.record[0].weight.mul_(7)  # what a record says does not reach the answer of a patient without one
+        changed = made(same, record)
+        assert (changed[:2] != answers[:2]).all() and changed[2] == answers[2]
+        assert (made(images, record)[1:] != changed[1:]).all()  # the image does in either case
+
+
+@pytest.mark.parametrize("fusion", ["concat", "gated"])
+def test_every_weight_of_image_record_and_fusion_learns(fusion):
+    made = with_record({**RECORD, "fusion": fusion, "dropout": 0.0}).train()
+    record = torch.tensor([[1.0, 0.5, -1.0, 0.0], [0.0, 0.0, 0.0, 0.0]])
+    made(torch.rand(2, 2, 32, 24, 8), record).square().sum().backward()
+    assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in made.parameters())
+
+
+def test_the_gated_unit_is_its_formula():
+    from ichor.models.vit_record import GatedUnit
+
+    torch.manual_seed(1)
+    unit, image, record = GatedUnit(5, 3), torch.randn(2, 5), torch.randn(2, 3)
+    both = torch.cat([image, record], 1)
+    z = 1 / (1 + torch.exp(-(both @ unit.gate.weight.T + unit.gate.bias)))
+    from_image = torch.tanh(image @ unit.from_image.weight.T + unit.from_image.bias)
+    from_record = torch.tanh(record @ unit.from_record.weight.T + unit.from_record.bias)
+    torch.testing.assert_close(unit(image, record), z * from_image + (1 - z) * from_record)
+
+
 def test_densenet_of_the_papers_has_its_size():
     spec = {"kind": "densenet", "init_features": 64, "growth_rate": 32, "blocks": [6, 12, 24, 16], "bottleneck": 4}
     weights = sum(weight.numel() for weight in network(spec, 1, (32, 32, 32)).parameters())

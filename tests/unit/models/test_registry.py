@@ -45,6 +45,10 @@ def test_settings_are_laid_over_the_defaults_of_kind_and_family():
         ({"kind": "vit", "training": 3}, ["models.t.m.training", "settings"]),
         ({"kind": "vit", "augment": {"flip": 1}}, ["models.t.m.augment.flip", "true or false"]),
         ({"kind": "logistic", "features": "gcs"}, ["models.t.m.features", "a list"]),
+        ({"kind": "vit", "record": {"features": ["gcs"]}}, ["models.t.m.record.features", "write kind: vit_record"]),
+        ({"kind": "vit_record", "record": {"features": []}}, ["models.t.m.record.features", "name columns"]),
+        ({"kind": "vit_record", "record": {"dropout": 1}}, ["models.t.m.record.dropout", "less than 1"]),
+        ({"kind": "vit_record", "balance": {"arm": "synthetic"}}, ["models.t.m.balance.arm", "no clinical record"]),
     ],
 )
 def test_wrong_settings_say_where_what_and_what_instead(spec, parts):
@@ -52,6 +56,15 @@ def test_wrong_settings_say_where_what_and_what_instead(spec, parts):
         registry.resolve(spec, "models.t.m")
     for part in parts:
         assert part in str(caught.value)
+
+
+def test_a_kind_has_the_settings_of_the_kind_that_it_stands_on():
+    vit, fusion = (registry.resolve({"kind": kind}) for kind in ("vit", "vit_record"))
+    own = {"kind", "fusion", "record_width", "record"}
+    assert {key: fusion[key] for key in fusion.keys() - own} == {key: vit[key] for key in vit.keys() - own}
+    assert fusion.keys() - vit.keys() == own & fusion.keys() - {"kind", "record"}
+    assert registry.resolve({"kind": "vit_record", "fusion": "concat", "dim": 48})["dim"] == 48
+    assert registry.reads_record(fusion) and not registry.reads_record(vit)
 
 
 def test_settings_are_checked_without_importing_torch(repository):

@@ -1,7 +1,11 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
 
+from ichor.cohort.dictionary import refuse_late_predictors
 from ichor.errors import StudyError
 from ichor.models import registry
 from ichor.models.tabular import Preparation
@@ -112,6 +116,167 @@ def test_ich_score_is_its_points_mapped_on_train_rows():
     made.fit(design[:4], np.array([0, 0, 1, 1]), 1)
     probability = made.probability(design[:4])
     assert probability[0] < probability[1] == probability[3] < probability[2]
+
+
+EXPANSION_ROWS = pd.DataFrame(
+    {
+        "iph_ml": [5.0, 15.0, 40.0, 90.0, np.nan],
+        "ivh_ml": [0.0, 0.05, 5.0, 3.0, 0.0],
+        "prior_ich": [0, 0, 0, 1, 0],
+        "anticoagulant": [0, 0, 1, 1, 0],
+        "onset_to_ct_h": [9.0, 3.0, 2.0, 1.0, 1.0],
+        "nihss": pd.array([4, 12, 12, 12, None], dtype="Int64"),
+        "glucose_mmol_l": [5.0, 5.0, 5.0, 9.0, 9.0],
+        "auto_blend": pd.array([0, 1, 0, 1, None], dtype="Int64"),
+        "auto_hypodensity": pd.array([0, 0, 1, 1, None], dtype="Int64"),
+        "spot_sign": pd.array([0, None, None, 1, None], dtype="Int64"),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "points"),
+    [
+        ("brain_score", [0, 8, 19, 24]),
+        ("nag_score", [0, 1, 2, 3]),
+        ("bat_score", [0, 1, 4, 5]),
+        ("nine_point_score", [0, 3, 6, 9]),
+    ],
+)
+def test_expansion_scores_are_their_points_mapped_on_train_rows(kind, points):
+    made = model({"kind": kind})
+    design = made.design(EXPANSION_ROWS)
+    assert design.iloc[:4, 0].tolist() == points
+    assert made.usable(design).tolist() == [True] * 4 + [False]
+    made.fit(design[:4], np.array([0, 1, 0, 1]), 1)
+    probability = made.probability(design[:4])
+    assert (np.diff(probability) > 0).all()
+    again = model({"kind": kind})
+    again.restore(*made.state())
+    np.testing.assert_array_equal(again.probability(design[:4]), probability)
+
+
+@pytest.mark.parametrize(
+    ("kind", "risks"), [("brain_score", [0.034, 0.163, 0.674, 0.858]), ("nag_score", [0.04, 0.25, 0.6, 1.0])]
+)
+def test_published_risks_are_taken_as_they_are_whatever_the_train_rows(kind, risks):
+    made = model({"kind": kind, "probability": "published"})
+    design = made.design(EXPANSION_ROWS)[:4]
+    made.fit(design, np.array([1, 1, 0, 0]), 1)
+    again = model({"kind": kind, "probability": "published"})
+    again.restore(*made.state())
+    np.testing.assert_allclose(again.probability(design), risks, atol=0.001)
+
+
+def test_a_probability_that_is_neither_is_refused():
+    made = model({"kind": "nag_score", "probability": "printed"})
+    with pytest.raises(StudyError, match="write refitted or published"):
+        made.fit(made.design(EXPANSION_ROWS)[:4], np.array([1, 1, 0, 0]), 1)
+
+
+def test_radiomics_reads_measures_and_needs_half_of_them():
+    features = registry.resolve({"kind": "radiomics"})["features"]
+    refuse_late_predictors(features)
+    rng = np.random.default_rng(2)
+    rows = pd.DataFrame(rng.uniform(1, 5, (60, len(features))), columns=features)
+    labels = (rows["hu_cov"] + rng.normal(0, 0.5, 60) > 3).to_numpy(dtype=int)
+    rows.loc[0, features[:8]] = np.nan
+    rows.loc[1, features[:9]] = np.nan
+    made = model({"kind": "radiomics"})
+    design = made.design(rows)
+    assert made.usable(design).tolist() == [True, False] + [True] * 58
+    made.fit(design[2:], labels[2:], 1)
+    probability = made.probability(design[2:])
+    assert probability[labels[2:] == 1].mean() > probability[labels[2:] == 0].mean() + 0.1
+    turned = rows.assign(auto_midline_shift_mm=-rows["auto_midline_shift_mm"])
+    np.testing.assert_array_equal(made.probability(made.design(turned)[2:]), probability)
+    never = design.assign(hu_sd=np.nan)  # no train row has it, some other may
+    made.fit(never[2:], labels[2:], 1)
+    assert np.isfinite(made.probability(design[2:])).all() and "hu_sd" not in made.preparation.predictors
+    wild = rows[2:3].assign(hu_kurtosis=700.0)  # bone in the mask
+    assert abs(made.design(wild)["hu_kurtosis"].iloc[0]) < 8
+
+
+@pytest.fixture(scope="module")
+def boosted():
+    """A cohort with gaps and a named column, whose outcome follows an interaction; boosted trees on it."""
+    rng = np.random.default_rng(3)
+    n = 300
+    rows = pd.DataFrame(
+        {
+            "age_years": rng.normal(60, 10, n),
+            "anticoagulant": pd.array(rng.integers(0, 2, n), dtype="Int64"),
+            "location": rng.choice(["deep", "lobar", None], n),
+            "hu_cov": np.full(n, np.nan),
+        }
+    )
+    told = np.where(rows["location"] == "lobar", 2.0, -2.0) * np.where(rows["anticoagulant"] == 1, 1, -0.2)
+    labels = (rng.random(n) < 1 / (1 + np.exp(-told))).astype(int)
+    rows.loc[rng.random(n) < 0.2, "age_years"] = np.nan
+    rows.loc[rng.random(n) < 0.1, "anticoagulant"] = pd.NA
+    spec = {"kind": "xgboost", "features": list(rows)}
+    made = model(spec)
+    made.fit(made.design(rows[:200]), labels[:200], 7)
+    return rows, labels, spec, made
+
+
+def test_boosted_trees_take_gaps_as_they_are_and_learn(boosted):
+    rows, labels, _, made = boosted
+    design = made.design(rows[200:])
+    assert (made.usable(design) == design.notna().any(axis=1)).all()  # one recorded predictor is enough
+    probability = made.probability(design)
+    positive, negative = (probability[labels[200:] == label] for label in (1, 0))
+    assert np.mean(positive[:, None] > negative[None, :]) > 0.75
+    nothing = design[:1].assign(age_years=np.nan, anticoagulant=pd.NA, location=None)
+    assert not made.usable(nothing).any() and np.isfinite(made.probability(nothing)).all()
+    unseen = design[:1].assign(location="elsewhere")
+    missing = design[:1].assign(location=None)
+    np.testing.assert_array_equal(made.probability(unseen), made.probability(missing))
+
+
+def test_boosted_trees_are_the_same_again_and_from_their_state(boosted):
+    rows, labels, spec, made = boosted
+    again = model(spec)
+    again.fit(again.design(rows[:200]), labels[:200], 7)
+    arrays, facts = made.state()
+    assert arrays["booster_ubj"].dtype == np.uint8
+    np.testing.assert_array_equal(again.state()[0]["booster_ubj"], arrays["booster_ubj"])
+    restored = model(spec)
+    restored.restore(arrays, json.loads(json.dumps(facts)))
+    np.testing.assert_array_equal(restored.probability(rows), made.probability(rows))
+
+
+def test_tune_rows_choose_the_number_of_trees(boosted):
+    rows, labels, spec, _ = boosted
+    spec = spec | {"rounds": 60, "learning_rate": 0.3}
+    made = model(spec)
+    made.fit(made.design(rows[:200]), labels[:200], 7)
+
+    def loss(trees):
+        short = model(spec | {"rounds": trees})
+        short.fit(short.design(rows[:200]), labels[:200], 7)
+        probability = short.probability(rows[200:])
+        return -np.mean(np.log(np.where(labels[200:] == 1, probability, 1 - probability)))
+
+    made.choose(made.design(rows[200:]), labels[200:])
+    assert 1 <= made.rounds < 60 and made.booster.num_boosted_rounds() == made.rounds
+    assert loss(made.rounds) <= min(loss(trees) for trees in (1, 5, 20, 60)) + 1e-6
+    restored = model(spec)
+    restored.restore(*made.state())
+    np.testing.assert_array_equal(restored.probability(rows), made.probability(rows))
+    fixed = model(spec | {"choose_rounds": False})
+    fixed.fit(fixed.design(rows[:200]), labels[:200], 7)
+    fixed.choose(fixed.design(rows[200:]), labels[200:])
+    assert fixed.rounds == 60
+
+
+def test_contributions_of_boosted_trees_add_up_to_the_logit(boosted):
+    rows, _, _, made = boosted
+    parts = made.contributions(made.design(rows))
+    assert list(parts) == [*rows, "base"]
+    np.testing.assert_allclose(parts.sum(axis=1), logit(made.probability(rows)), atol=1e-4)
+    assert (parts["hu_cov"] == 0).all()  # never known, so it says nothing
+    assert parts["location"].abs().mean() > parts["age_years"].abs().mean()
 
 
 def test_unknown_scores_are_refused():

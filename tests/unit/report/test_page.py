@@ -234,3 +234,15 @@ def test_a_browser_shows_the_page_without_scrolling_sideways(page, chromium, tmp
     found = re.search(r"<title>(\d+),(\d+)</title>", shown)
     assert found, shown[:500]
     assert int(found.group(1)) <= width and found.group(2) == "0"
+
+
+def test_pages_of_attribution_maps_are_linked_in_their_task(made_tables, models, tmp_path):
+    study = {"name": "a", "title": "b", "simulated": True}
+    linked = {"task": "expansion", "target": "expansion", "model": "vit", "split": "external"}
+    page = "../explain/expansion/vit/external/index.html"
+    out = write_page(
+        tmp_path / "p.html", study=study, tables=made_tables, models=models, explained=[linked | {"page": page}]
+    )
+    reader = read(out)
+    assert reader.addresses.count(page) == 1 and not reader.wrong
+    assert "What the networks look at: <a" in out.read_text()

@@ -10,14 +10,16 @@ from ichor.reasons import Reason
 from ichor.scores import brain as brain_module
 from ichor.scores import ich as ich_module
 from ichor.scores import nag as nag_module
+from ichor.scores.bat import bat
 from ichor.scores.brain import brain
 from ichor.scores.func import func
 from ichor.scores.ich import ich
 from ichor.scores.ich_gs import ich_gs
 from ichor.scores.max_ich import max_ich
 from ichor.scores.nag import nag
+from ichor.scores.nine_point import nine_point
 from ichor.scores.points import is_unknown
-from ichor.scores.rows import SCORES, score_columns, score_rows
+from ichor.scores.rows import OPTIONAL_ITEMS, SCORES, score_columns, score_rows
 
 LOWEST = {
     "ich": partial(ich, **(ICH := dict(gcs=15, iph_ml=5, ivh=False, location="lobar", age_years=40))),
@@ -27,6 +29,8 @@ LOWEST = {
     ),
     "brain": partial(brain, **(BRAIN := dict(iph_ml=5, prior_ich=0, anticoagulant=0, ivh=0, onset_to_ct_h=9))),
     "nag": partial(nag, **(NAG := dict(nihss=0, anticoagulant=0, glucose_mmol_l=5))),
+    "bat": partial(bat, blend=0, hypodensity=0, onset_to_ct_h=9),
+    "nine_point": partial(nine_point, anticoagulant=0, onset_to_ct_h=9, iph_ml=5, spot_sign=0),
 }
 FUNC = dict(iph_ml=90, age_years=90, location="infratentorial", gcs=3, prior_cognitive_impairment=1)
 LOWEST["func"] = partial(func, **FUNC)
@@ -71,6 +75,13 @@ BOUNDARIES = [
     ("nag", {"glucose_mmol_l": round(133 / 18.02, 6)}, 1),
     ("nag", {"glucose_mmol_l": 7.4}, 1),
     ("nag", {"anticoagulant": 1}, 1),
+    ("bat", {"blend": 1}, 1),
+    ("bat", {"hypodensity": 1}, 2),
+    *[("bat", {"onset_to_ct_h": hours}, points) for hours, points in [(0, 2), (2.49, 2), (2.5, 0), (2.51, 0)]],
+    ("nine_point", {"anticoagulant": 1}, 2),
+    *[("nine_point", {"onset_to_ct_h": hours}, points) for hours, points in [(0, 2), (6, 2), (6.01, 0)]],
+    *[("nine_point", {"iph_ml": ml}, points) for ml, points in [(29.99, 0), (30, 1), (60, 1), (60.01, 2)]],
+    *[("nine_point", {"spot_sign": s}, points) for s, points in [(1, 3), (None, 1), (math.nan, 1), (pd.NA, 1)]],
 ]
 FLOOR = {"ich_gs": 5}
 
@@ -89,6 +100,8 @@ def test_boundary(score, items, points):
         ("max_ich", dict(nihss=42, age_years=85, ivh=1, anticoagulant=1, iph_ml=60), 9),
         ("brain", dict(iph_ml=60, prior_ich=1, anticoagulant=1, ivh=1, onset_to_ct_h=0.5), 24),
         ("nag", dict(nihss=42, anticoagulant=1, glucose_mmol_l=20), 3),
+        ("bat", dict(blend=1, hypodensity=1, onset_to_ct_h=1), 5),
+        ("nine_point", dict(anticoagulant=1, onset_to_ct_h=1, iph_ml=90, spot_sign=1), 9),
     ],
 )
 def test_highest_sum(score, worst, points):
@@ -98,7 +111,7 @@ def test_highest_sum(score, worst, points):
 @pytest.mark.parametrize("unknown", [None, math.nan, pd.NA])
 @pytest.mark.parametrize("score", sorted(SCORES))
 def test_unknown_item_is_missing_with_its_name(score, unknown):
-    for item in SCORES[score][1]:
+    for item in set(SCORES[score][1]) - set(OPTIONAL_ITEMS):
         found = LOWEST[score](**{item: unknown})
         assert math.isnan(found.value)
         assert found.reason is Reason.MISSING_INPUT
@@ -119,6 +132,8 @@ def test_zero_and_false_are_known():
         ("max_ich", {"nihss": 43}),
         ("brain", {"onset_to_ct_h": -0.1}),
         ("ich", {"age_years": 430}),
+        ("bat", {"onset_to_ct_h": -1}),
+        ("nine_point", {"iph_ml": -1}),
     ],
 )
 def test_impossible_item_is_refused(score, items):
@@ -153,6 +168,9 @@ def cohort_rows(**columns):
             prior_cognitive_impairment=pd.array([0, 0, None], dtype="Int64"),
             onset_to_ct_h=[2.0, 0.5, 7.0],
             glucose_mmol_l=[6.0, 9.0, 7.0],
+            auto_blend=pd.array([0, 1, None], dtype="Int64"),
+            auto_hypodensity=pd.array([0, 1, 1], dtype="Int64"),
+            spot_sign=pd.array([None, 1, None], dtype="Int64"),
         ),
         index=[10, 20, 30],
     )
@@ -169,7 +187,7 @@ def test_score_rows_of_a_cohort():
 
 
 def test_score_rows_of_every_score_know_their_columns():
-    expected = {"ich": 6, "ich_gs": 13, "func": 3, "max_ich": 9, "brain": 24, "nag": 3}
+    expected = {"ich": 6, "ich_gs": 13, "func": 3, "max_ich": 9, "brain": 24, "nag": 3, "bat": 5, "nine_point": 8}
     for score in SCORES:
         assert set(score_columns(score)) <= set(cohort_rows().columns)
         assert score_rows(score, cohort_rows()).loc[20, "points"] == expected[score]

@@ -86,8 +86,11 @@ def test_link_gives_pseudonyms(boreal):
     table = link({"boreal": boreal / "truth.tsv"}, b"k" * 32)
     raw = pd.read_csv(boreal / "truth.tsv", sep="\t", dtype={"patient": str})["patient"]
     assert set(table["patient"]) == {pseudonym(b"k" * 32, "boreal", p) for p in raw}
-    assert list(table.columns) == ["patient", "task", "target", "risk"]
+    assert list(table.columns) == ["patient", "task", "target", "risk", "risk_image"]
     assert table["risk"].between(0, 1).all()
+    of_expansion = table["target"] == "expansion"
+    assert table.loc[of_expansion, "risk_image"].between(0, 1).all() and of_expansion.any()
+    assert table.loc[~of_expansion, "risk_image"].isna().all()
 
 
 def test_unknown_center_is_refused_with_the_known_ones():

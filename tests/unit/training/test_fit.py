@@ -16,6 +16,7 @@ from ichor.training.predict import predict_model
 from ichor.training.rows import model_rows
 
 LOGISTIC = {"kind": "logistic", "features": ["age_years", "gcs", "sex"]}
+XGBOOST = {"kind": "xgboost", "features": ["age_years", "gcs", "sex"], "rounds": 20}
 
 
 def fit(cohort, folder, spec, **changes):
@@ -88,9 +89,9 @@ def test_labels_of_tune_and_test_rows_do_not_reach_a_tabular_model(phantoms, tmp
     np.testing.assert_array_equal(first["probability"], second["probability"])
 
 
-@pytest.mark.parametrize("kind", ["vit", "logistic"])
+@pytest.mark.parametrize("kind", ["vit", "logistic", "xgboost"])
 def test_test_rows_do_not_reach_a_model(phantoms, tmp_path, small_vit, kind):
-    spec = {"vit": small_vit, "logistic": LOGISTIC}[kind]
+    spec = {"vit": small_vit, "logistic": LOGISTIC, "xgboost": XGBOOST}[kind]
     fit(phantoms, tmp_path / "a", spec)
     fit(phantoms[phantoms["role"] != "test"], tmp_path / "b", spec)
     first, without = ((tmp_path / name / "bundle" / "model.safetensors").read_bytes() for name in "ab")
@@ -125,6 +126,21 @@ def test_a_patient_with_two_roles_stops_the_run(phantoms, tmp_path):
     twice = phantoms[phantoms["role"] == "train"].head(1).assign(role="test")
     with pytest.raises(LeakError):
         fit(pd.concat([phantoms, twice]), tmp_path, LOGISTIC)
+
+
+def test_tune_rows_choose_the_number_of_trees_and_nothing_else(phantoms, tmp_path):
+    turned = phantoms.copy()
+    tune = turned["role"] == "tune"
+    turned.loc[tune, "label_expansion"] = 1 - turned.loc[tune, "label_expansion"]
+    for name, cohort in {"as_it_is": phantoms, "turned": turned}.items():
+        fit(cohort, tmp_path / name, XGBOOST)
+    rounds = {name: bundle.load(tmp_path / name / "bundle").model.rounds for name in ("as_it_is", "turned")}
+    assert rounds["turned"] == 1 < rounds["as_it_is"]  # the less of what is wrong of the turned rows, the better
+    fit(phantoms, tmp_path / "one", XGBOOST | {"rounds": 1})
+    one, chosen = (
+        bundle.load(tmp_path / name / "bundle").predict(phantoms)["probability"] for name in ("one", "turned")
+    )
+    np.testing.assert_array_equal(one, chosen)
 
 
 def test_late_predictors_are_refused(phantoms, tmp_path):
@@ -173,6 +189,9 @@ def test_missing_predictors_are_imputed_or_left_out(phantoms, tmp_path):
     predictions, status = fit(cohort, tmp_path / "a", LOGISTIC)
     assert status["subject"].tolist() == ["p41"]
     assert len(predictions) == len(cohort) - 1
+    cohort = cohort.assign(anticoagulant=0, onset_to_ct_h=2.0, spot_sign=pd.array([None] * len(cohort), dtype="Int64"))
+    _, status = fit(cohort, tmp_path / "c", {"kind": "nine_point_score"})
+    assert status["detail"].str.endswith("missing: iph_ml").tolist() == [True]  # an unknown spot sign is no gap
     predictions, status = fit(cohort, tmp_path / "b", {"kind": "volume"})
     assert status["subject"].tolist() == ["p42"]
     assert status["reason"].tolist() == ["missing_input"]
@@ -185,7 +204,7 @@ import sys, pandas as pd
 from ichor.training.fit import fit_model
 from ichor.training.predict import predict_model
 cohort = pd.read_parquet({str(tmp_path / "cohort.parquet")!r})
-for kind in ({LOGISTIC!r}, {{"kind": "volume"}}):
+for kind in ({LOGISTIC!r}, {XGBOOST!r}, {{"kind": "volume"}}):
     fit_model(cohort, task="t", target="expansion", model="m", spec=kind, seed=1,
               checkpoint_dir={str(tmp_path)!r}, bundle_dir={str(tmp_path / "bundle")!r})
     assert len(predict_model(cohort, {str(tmp_path / "bundle")!r})[0]) == len(cohort)

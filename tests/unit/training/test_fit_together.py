@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from safetensors import safe_open
 from tests.unit.killed_in_training import launch_killed
 
@@ -32,6 +33,7 @@ def test_two_processes_make_the_model_of_one_also_when_one_of_them_is_killed(
     fit, small_vit, tmp_path, capfd, monkeypatch
 ):
     small_vit["training"] |= {"batch_size": 7, "epochs": 12, "patience": 4, "checkpoint_every_epochs": 1}
+    small_vit |= {"kind": "vit_record", "record": {"features": ["age_years", "gcs"]}, "record_width": 8}
     one, decided = fit(small_vit, "one")
     with monkeypatch.context() as patch:
         launch_killed(patch, member, tmp_path / "two", "network-0.safetensors")
@@ -58,7 +60,7 @@ def test_without_as_many_gpus_nothing_is_read(fit, small_vit, monkeypatch):
     from ichor.training import networks
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    monkeypatch.setattr(networks, "choose_device", lambda name: networks.torch.device("cuda"))
+    monkeypatch.setattr(networks, "choose_device", lambda name: torch.device("cuda"))
     monkeypatch.setattr(networks, "make_examples", None)
     with pytest.raises(StudyError, match=r"is 2, but this job sees 0 GPUs \(CUDA_VISIBLE_DEVICES=3\)"):
         fit(small_vit, "two", processes=2)

@@ -12,6 +12,7 @@ from ichor.errors import StudyError
 from ichor.imaging.augment import AugmentRanges
 from ichor.imaging.crops import Grid
 from ichor.training import checkpoint
+from ichor.training.balance import Balance, plan, prior_logit
 from ichor.training.bundle import read
 from ichor.training.data import InputSpec, Views
 from ichor.training.device import choose_device
@@ -23,7 +24,6 @@ from ichor.training.loop import (
     learning_rate_factor,
     monitored,
     predict_logits,
-    prior_logit,
     train,
 )
 
@@ -33,7 +33,6 @@ SETTINGS = {
     "learning_rate": 0.01,
     "weight_decay": 0.01,
     "warmup_epochs": 1,
-    "class_weights": "none",
     "monitor": "loss",
     "keep": "best",
     "patience": 0,
@@ -163,21 +162,25 @@ def test_no_tune_rows_is_no_obstacle(tmp_path):
     assert train(Flat(), training(), examples(21, 1), examples(0, 2), tmp_path / "c", "mark")
 
 
-def test_network_starts_at_the_base_rate_and_balanced_weights_are_taken_back(tmp_path):
+@pytest.mark.parametrize("arm", ["none", "class_weights", "oversample"])
+def test_network_starts_at_the_base_rate_and_what_balancing_shifts_is_taken_back(tmp_path, arm):
     assert prior_logit(np.array([1, 0, 0, 0])) == pytest.approx(-math.log(3))
     rng = np.random.default_rng(0)
     n = 300
     labels = (np.arange(n) % 5 == 0).astype(np.float32)
     noise = Views(rng.integers(0, 100, size=(n, 4, 4, 2)).astype(np.int16), np.zeros((n, 0, 4, 4, 2), np.uint8))
-    for class_weights in ("none", "balanced"):
-        settings = LoopSettings(**{**SETTINGS, "class_weights": class_weights, "batch_size": 30, "weight_decay": 1.0})
-        how = Training(INPUTS, AugmentRanges(), settings, torch.device("cpu"), "32", 3, prior_logit(labels))
+    settings = LoopSettings(**{**SETTINGS, "batch_size": 30, "weight_decay": 1.0})
+    means = {}
+    for correct in (True, False):
+        balance = Balance(arm, "", "1:1" if arm == "oversample" else "", 2.0, correct)
+        seen = plan(labels, n, balance, balance.candidates()[0], 3)
+        how = Training(INPUTS, AugmentRanges(), settings, torch.device("cpu"), "32", 3, seen.prediction_logit, seen)
         network = Flat()
-        network.load_state_dict(
-            train(network, how, Examples(noise, labels), examples(0, 2), tmp_path / class_weights, "m")
-        )
-        mean = (1 / (1 + np.exp(-predict_logits(network, how, noise)))).mean()
-        assert mean == pytest.approx(0.2, abs=0.05)
+        weights = train(network, how, Examples(noise, labels), examples(0, 2), tmp_path / f"{correct}", "m")
+        network.load_state_dict(weights)
+        means[correct] = (1 / (1 + np.exp(-predict_logits(network, how, noise)))).mean()
+    assert means[True] == pytest.approx(0.2, abs=0.05)
+    assert means[False] == pytest.approx(0.2 if arm == "none" else 0.5, abs=0.06)
 
 
 def test_monitored_auc_is_the_auc():
@@ -200,7 +203,7 @@ def test_learning_rate_rises_and_falls_to_zero():
     assert learning_rate_factor(100, 10, 100) == pytest.approx(0)
 
 
-@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"seeds": 0}, {"monitor": "accuracy"}, {"class_weights": "focal"}])
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"seeds": 0}, {"monitor": "accuracy"}, {"keep": "first"}])
 def test_wrong_settings_are_named(wrong):
     with pytest.raises(StudyError, match=f"training.{next(iter(wrong))}"):
         LoopSettings(**{**SETTINGS, **wrong})

@@ -62,19 +62,27 @@ NEEDS = {
     "segment_shard": Need(memory_mb=8000, minutes=240, of=("scans",), usual_mb=0.1, gpu=True),
     "measure_shard": Need(memory_mb=3000, minutes=60, of=("scans",), usual_mb=0.5),
     "viewer_shard": Need(memory_mb=3000, minutes=60, of=("scans",), usual_mb=0.5),
+    "train_generator": Need(memory_mb=16000, minutes=1440, of=("cohort",), usual_mb=1.0, gpu=True),
+    "synthesize": Need(memory_mb=4000, minutes=120, of=("cohort",), usual_mb=1.0),
+    "synthesize_network": Need(memory_mb=4000, minutes=120, of=("cohort",), usual_mb=1.0, gpu=True),
+    "check_synthetic": Need(memory_mb=8000, minutes=120, of=("cohort",), usual_mb=1.0, memory_grows=True),
     "fit_network": Need(
         memory_mb=16000, minutes=720, of=("cohort",), usual_mb=1.0, memory_grows=True, gpu=True, training=True
     ),
     "predict_network": Need(memory_mb=8000, minutes=120, of=("cohort",), usual_mb=1.0, memory_grows=True, gpu=True),
     "fit_tabular": Need(memory_mb=2000, minutes=30, of=("cohort",), usual_mb=10.0, memory_grows=True),
     "predict_tabular": Need(memory_mb=2000, minutes=30, of=("cohort",), usual_mb=10.0, memory_grows=True),
+    "explain_network": Need(memory_mb=8000, minutes=240, gpu=True),
+    "fit_permuted": Need(memory_mb=16000, minutes=720, of=("cohort",), usual_mb=1.0, memory_grows=True, gpu=True),
+    "explain_page": Need(memory_mb=3000, minutes=30),
     "evaluate": Need(memory_mb=4000, minutes=120, of=("predictions",), usual_mb=5.0, memory_grows=True),
+    "expansion_study": Need(memory_mb=4000, minutes=120, of=("predictions",), usual_mb=5.0, memory_grows=True),
     "write_report": Need(memory_mb=4000, minutes=60, of=("scans", "cohorts"), usual_mb=20.0, memory_grows=True),
 }
 """Kinds of jobs that are worth a place in a cluster's queue; what is missing here runs where Snakemake runs.
 
-In the simulated cohort a scan takes 0.5 kB of a scans table, a patient 0.6 kB of a cohort and a slice 0.1 kB of a
-selection: the usual sizes are some 500 scans to convert, 1,000 to plan with, 200 to segment, 1,800 patients to fit on.
+In the simulated cohort a scan takes 0.5 kB of a scans table, a patient 0.8 kB of a cohort and a slice 0.1 kB of a
+selection: the usual sizes are some 500 scans to convert, 1,000 to plan with, 200 to segment, 1,300 patients to fit on.
 """
 
 

@@ -1,6 +1,5 @@
 """Bring the centers together: merged scans, merged patients, and the cohort of each split."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -8,12 +7,22 @@ import pandas as pd
 from ichor import tables
 from ichor.cohort.duplicates import decisions, doubtful_identities, kept_together, settle
 from ichor.cohort.expansion import Definition, definition
-from ichor.cohort.labels import ExpansionLabel, ScanPair, label_expansion, label_outcome
+from ichor.cohort.label_checks import check_labels
+from ichor.cohort.labels import Eligibility, ExpansionLabel, label_expansion, label_outcome
+from ichor.cohort.scan_pairs import by_scan, scan_pair
 from ichor.errors import StudyError
 from ichor.imaging.voxels import image_sha256
 from ichor.reasons import Reason
 
-VOLUMES = ("iph_ml", "ivh_ml", "reference_iph_ml", "reference_ivh_ml")
+MEASURED = {
+    name: name
+    for name in (
+        "diameter_mm surface_to_volume_per_mm sphericity hu_mean hu_sd hu_cov hu_skewness hu_kurtosis "
+        "auto_midline_shift_mm auto_blend auto_blend_hu auto_black_hole auto_black_hole_hu auto_swirl auto_swirl_mm "
+        "auto_hypodensity auto_hypodensity_mm2 auto_island auto_islands auto_satellite auto_satellites"
+    ).split()
+} | {"measured_location": "location"}
+"""Columns of the cohort that are measured on the baseline mask -> their columns of the table ``measures``."""
 POLICIES = ("stop", "set_aside")
 
 
@@ -165,6 +174,7 @@ def assemble_cohort(
     *,
     expansion: Mapping,
     outcome: Mapping,
+    measures: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Assemble what the models of one split read.
 
@@ -176,17 +186,21 @@ def assemble_cohort(
         The tables of these names; rows of other splits in `masks` and `splits` are not looked at.
     expansion : mapping
         ``definition`` (see `ichor.cohort.expansion`), ``followup_h`` (shortest and longest time from baseline, h),
-        ``min_baseline_ml``.
+        ``min_baseline_ml``, ``early_positive`` (see `ichor.cohort.labels.Eligibility`).
     outcome : mapping
         ``variable`` and ``poor``, see `ichor.cohort.labels.outcome_rule`.
+    measures : DataFrame, optional
+        The table of this name; like `masks`. Without it the columns `MEASURED` are empty.
 
     Returns
     -------
     cohort : DataFrame
-        Table ``cohort``, a row per patient of the split. ``iph_ml`` and ``ivh_ml`` are measured on the split's own
-        cross-fitted mask; follow-up volumes and growth come from the label's source.
+        Table ``cohort``, a row per patient of the split. ``iph_ml``, ``ivh_ml`` and the columns `MEASURED` are measured
+        on the split's own cross-fitted mask of the baseline scan, empty where they could not be; follow-up volumes and
+        growth come from the label's source.
     status : DataFrame
-        Table ``status``, stage ``label``: why a patient has no label.
+        Table ``status``, stage ``label``: why a patient has no label, and what a center's labels cannot tell (see
+        `ichor.cohort.label_checks`).
 
     Raises
     ------
@@ -197,24 +211,23 @@ def assemble_cohort(
     if not len(rows):
         raise StudyError(f"split {split} has no patient in the splits table.")
     rule = definition(expansion["definition"])
-    low, high = expansion["followup_h"]
-    window, smallest_ml = (float(low), float(high)), float(expansion["min_baseline_ml"])
+    needs = Eligibility.of(expansion)
     base = rows.merge(patients.drop(columns=["center", "center_role"]), on="patient", how="left", validate="1:1")
-    scan_of, mask_of = _by_scan(scans), _by_scan(masks[masks["split"] == split])
+    scan_of, mask_of = by_scan(scans), by_scan(masks[masks["split"] == split])
+    measures_of = {} if measures is None else by_scan(measures[measures["split"] == split])
     records = base.astype(object).where(base.notna(), None).to_dict("records")
     status: list[dict] = []
     for row in records:
-        _add_scans(row, scan_of, mask_of, rule, window, smallest_ml, split, status)
+        _add_scans(row, scan_of, mask_of, rule, needs, split, status)
+        measured = measures_of.get((row["patient"], "baseline"), {})
+        row |= {name: measured.get(column) for name, column in MEASURED.items()}
     outcomes = label_outcome(base, outcome)
     for row, label, reason in zip(records, outcomes["label"], outcomes["reason"], strict=True):
         row["label_poor_outcome"], row["label_poor_outcome_reason"] = label, reason
         if reason:
             status.append(_label_status(row, "flagged", Reason(reason), split, "poor_outcome", ""))
-    return tables.frame("cohort", records), tables.frame("status", status)
-
-
-def _by_scan(frame: pd.DataFrame) -> dict[tuple[str, str], dict]:
-    return {(row["patient"], row["time_point"]): row for row in frame.to_dict("records")}
+    cohort = tables.frame("cohort", records)
+    return cohort, tables.frame("status", status + check_labels(cohort))
 
 
 def _add_scans(
@@ -222,8 +235,7 @@ def _add_scans(
     scan_of: Mapping,
     mask_of: Mapping,
     rule: Definition,
-    window: tuple[float, float],
-    smallest_ml: float,
+    needs: Eligibility,
     split: str,
     status: list[dict],
 ) -> None:
@@ -234,34 +246,11 @@ def _add_scans(
     spacing_mm = [scan[f"spacing_{axis}_mm"] for axis in "xyz"]
     row["image"], row["image_sha256"] = scan["image"], image_sha256(scan["voxel_sha256"], spacing_mm)
     row |= {name: mask.get(name) for name in ("mask", "mask_sha256", "iph_ml", "ivh_ml")}
-    pair = _scan_pair(row, scan_of, mask_of)
-    found = label_expansion(pair, rule, followup_h=window, minimum_baseline_ml=smallest_ml)
+    pair = scan_pair(row, scan_of, mask_of)
+    found = label_expansion(pair, rule, **vars(needs))
     _write_expansion(row, found)
     if found.reason:
         status.append(_label_status(row, "flagged", found.reason, split, "expansion", found.detail))
-
-
-def _scan_pair(row: dict, scan_of: Mapping, mask_of: Mapping) -> ScanPair:
-    baseline, followup = (scan_of.get((row["patient"], point)) for point in ("baseline", "followup"))
-    masks = [mask_of.get((row["patient"], point), {}) for point in ("baseline", "followup")]
-    iph, ivh, reference_iph, reference_ivh = ([_number(mask.get(name)) for mask in masks] for name in VOLUMES)
-    onset = _first(baseline.get("onset_to_ct_h"), row["onset_to_ct_h"])
-    elapsed = math.nan
-    if followup is not None:
-        from_onset = _first(followup.get("onset_to_ct_h"), row["onset_to_followup_ct_h"])
-        elapsed = _first(followup.get("baseline_to_ct_h"), from_onset - onset)
-    failures = [mask.get("reason") for mask in masks if isinstance(mask.get("reason"), str)]
-    failures.sort(key=lambda code: code == Reason.EMPTY_MASK)  # 0.0 mL is a volume: why one is missing comes first
-    return ScanPair(
-        has_followup=followup is not None,
-        onset_to_ct_h=onset,
-        baseline_to_followup_h=elapsed,
-        onset_to_surgery_h=_number(row["onset_to_surgery_h"]),
-        treatment=row["treatment"],
-        reference=(reference_iph[0], reference_ivh[0], reference_iph[1], reference_ivh[1]),
-        measured=(iph[0], ivh[0], iph[1], ivh[1]),
-        failure=Reason(failures[0]) if failures else None,
-    )
 
 
 def _write_expansion(row: dict, found: ExpansionLabel) -> None:
@@ -275,12 +264,3 @@ def _write_expansion(row: dict, found: ExpansionLabel) -> None:
 def _label_status(row: dict, outcome: str, reason: Reason, split: str, target: str, detail: str) -> dict:
     words = f"split {split}, {target}" + (f": {detail}" if detail else "")
     return tables.status_row(row["center"], row["patient"], "label", outcome, reason, words)
-
-
-def _number(value: object) -> float:
-    return math.nan if value is None or pd.isna(value) else float(value)
-
-
-def _first(*values: object) -> float:
-    """First value that is known, NaN if none is."""
-    return next((number for number in map(_number, values) if not math.isnan(number)), math.nan)

@@ -13,6 +13,8 @@ from ichor import tables
 from ichor.errors import StudyError
 
 TIMES = ("admission", "course", "discharge", "30d", "90d", "180d")
+LABELS_ONLY = ("label_", "table_")
+"""Labels, and what a center's table says for labels: volumes of both scans, expansion. Never predictors, at no time."""
 IDENTIFYING = ("patient", "center", "center_role")
 
 
@@ -152,14 +154,14 @@ def refuse_late_predictors(features: Iterable[str], prediction_time: str = "admi
     Raises
     ------
     StudyError
-        If a predictor is unknown, is a label, or is known later than `prediction_time`.
+        If a predictor is unknown, is a label or made for labels, or is known later than `prediction_time`.
     """
     if prediction_time not in TIMES:
         raise StudyError(f"unknown prediction time {prediction_time!r}; expected one of {', '.join(TIMES)}.")
     now = TIMES.index(prediction_time)
     for name in features:
         known = known_at(name)
-        if name.startswith("label_"):
+        if name.startswith(LABELS_ONLY):
             raise StudyError(f"{name} is a label; it cannot be a predictor. Take it out of the model's features.")
         if TIMES.index(known) > now:
             raise StudyError(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ichor.cohort.dictionary import variables
 from ichor.cohort.expansion import Definition, expanded
+from ichor.cohort.scan_pairs import UNKNOWN, ScanPair
 from ichor.errors import StudyError
 from ichor.reasons import Reason
 
@@ -16,33 +17,30 @@ TIME_TOLERANCE_H = 1e-6  # a 72-hour window holds a scan at 72.0 h however the h
 
 
 @dataclass(frozen=True)
-class ScanPair:
-    """What is known of a patient's two scans; times in hours, volumes in mL, NaN = unknown.
+class Eligibility:
+    """What a patient needs for an expansion label.
 
     Attributes
     ----------
-    has_followup : bool
-        Whether a follow-up scan was accepted.
-    onset_to_ct_h, baseline_to_followup_h, onset_to_surgery_h : float
-        Times. No surgery is NaN.
-    treatment : str or None
-        As in the data dictionary.
-    reference : tuple of float
-        ``(iph, ivh, follow-up iph, follow-up ivh)`` from the reference masks.
-    measured : tuple of float
-        The same from the predicted masks.
-    failure : Reason or None
-        Why a predicted mask is missing.
+    followup_h : tuple of float
+        Shortest and longest time from baseline to follow-up scan, h, both included.
+    minimum_baseline_ml : float
+        Smallest baseline volume with a meaningful growth in percent, mL.
+    early_positive : bool
+        Whether growth that is seen before the window is an expansion.
     """
 
-    has_followup: bool
-    onset_to_ct_h: float
-    baseline_to_followup_h: float
-    onset_to_surgery_h: float
-    treatment: str | None
-    reference: tuple[float, float, float, float]
-    measured: tuple[float, float, float, float]
-    failure: Reason | None = None
+    followup_h: tuple[float, float]
+    minimum_baseline_ml: float
+    early_positive: bool = True
+
+    @classmethod
+    def of(cls, expansion: Mapping) -> "Eligibility":
+        """From the settings ``followup_h``, ``min_baseline_ml`` and, if given, ``early_positive``."""
+        low, high = expansion["followup_h"]
+        return cls(
+            (float(low), float(high)), float(expansion["min_baseline_ml"]), expansion.get("early_positive", True)
+        )
 
 
 @dataclass(frozen=True)
@@ -53,14 +51,20 @@ class ExpansionLabel:
     ----------
     label : int or None
         1 expansion, 0 none, None undecided.
-    source : {"reference", "measured"} or None
-        Both volumes come from reference masks, or both from predicted masks; never one of each.
+    source : {"reference", "measured", "table_volumes", "table_label"} or None
+        Both volumes come from reference masks, both from predicted masks, or both from the center's table, never one of
+        each; or the center made the label itself.
     reason : Reason or None
-        Why there is no label. With a label: ``tiny_baseline`` if the rule in percent was left out.
+        Why there is no label. With a label: ``tiny_baseline`` if the rule in percent was left out,
+        ``positive_before_window`` if growth was seen before the window.
     followup_iph_ml, followup_ivh_ml, growth_ml, growth_ratio : float
         From the label's source; NaN when there is none. The ratio is NaN for a baseline of 0 mL.
     detail : str
         What was found and what was needed.
+    volumes : tuple of float
+        ``(iph, ivh, follow-up iph, follow-up ivh)`` from the label's source.
+    use_relative : bool
+        Whether a rule in percent was looked at.
     """
 
     label: int | None
@@ -71,19 +75,32 @@ class ExpansionLabel:
     growth_ml: float = math.nan
     growth_ratio: float = math.nan
     detail: str = ""
+    volumes: tuple[float, float, float, float] = UNKNOWN
+    use_relative: bool = True
 
 
 def label_expansion(
-    pair: ScanPair, rule: Definition, *, followup_h: tuple[float, float], minimum_baseline_ml: float
+    pair: ScanPair,
+    rule: Definition,
+    *,
+    followup_h: tuple[float, float],
+    minimum_baseline_ml: float,
+    early_positive: bool = True,
 ) -> ExpansionLabel:
     """Label a patient's hematoma expansion, or say why it cannot be labelled.
 
     A label needs a follow-up scan inside the window (a negative one, too: without an adequate follow-up nothing is
-    known), no surgery before it, and both volumes from one source.
+    known), no surgery before it, and both volumes from one source. Growth that is seen before the window is an
+    expansion all the same, since patients who get worse are scanned early; an early scan without it decides nothing.
+
+    The first source that gives a label is taken: reference masks of both scans, predicted masks of both, volumes of
+    both in the center's table, the center's own label by the same definition. A label of the center is believed unless
+    times that the table itself gives contradict it.
 
     A baseline below `minimum_baseline_ml` makes any growth a large percentage. Our choice: such a patient is decided
     on the definition's other rules alone (mL, ventricles) and flagged ``tiny_baseline``; setting aside only those who
-    do not reach 6 mL would leave a biased remainder. A baseline of 0 mL is no hematoma to expand: ``empty_mask``.
+    do not reach 6 mL would leave a biased remainder. A definition in percent alone gives no label then. A baseline of
+    0 mL is no hematoma to expand: ``empty_mask``.
 
     Parameters
     ----------
@@ -91,31 +108,70 @@ def label_expansion(
         The patient's scans.
     rule : Definition
         Definition of expansion.
-    followup_h : tuple of float
-        Shortest and longest time from baseline to follow-up scan, h, both included.
-    minimum_baseline_ml : float
-        Smallest baseline volume with a meaningful growth in percent, mL.
+    followup_h, minimum_baseline_ml, early_positive
+        See `Eligibility`.
     """
-    reason, detail = _ineligible(pair, followup_h)
-    source, volumes = _volumes(pair, needs_ivh=rule.ivh_ml is not None)
-    if reason is None and source is None:
+    needs = Eligibility(followup_h, minimum_baseline_ml, early_positive)
+    attempts = [_from_scans(pair, rule, needs)]
+    if _complete(pair.table, rule):
+        attempts.append(_decide(pair, rule, "table_volumes", pair.table, pair.table_followup_h, needs))
+    if rule.name in pair.table_labels:
+        attempts.append(_made_by_center(pair, pair.table_labels[rule.name], needs))
+    decided = [one for one in attempts if one.label is not None]
+    told = [one for one in attempts if one.reason != Reason.NO_FOLLOWUP]
+    return (decided or told or attempts)[0]
+
+
+def _from_scans(pair: ScanPair, rule: Definition, needs: Eligibility) -> ExpansionLabel:
+    if not pair.has_followup:
+        return ExpansionLabel(None, None, Reason.NO_FOLLOWUP)
+    for source, volumes in (("reference", pair.reference), ("measured", pair.measured)):
+        if _complete(volumes, rule):
+            return _decide(pair, rule, source, volumes, pair.baseline_to_followup_h, needs)
+    reason, detail = _ineligible(pair, pair.baseline_to_followup_h, needs.followup_h)
+    if reason is None:
         reason, detail = pair.failure or Reason.SEGMENTATION_FAILED, "no volumes of both scans from one source"
         if pair.failure is None and not any(math.isnan(volume) for volume in pair.measured[::2]):
             reason, detail = (
                 Reason.LABEL_NOT_SEGMENTED,
                 f"{rule.name} needs the volumes of IVH, which are unknown",
             )
-    if source is None:
-        return ExpansionLabel(None, None, reason, detail=detail)
+    return ExpansionLabel(None, None, reason, detail=detail)
+
+
+def _complete(volumes: tuple[float, float, float, float], rule: Definition) -> bool:
+    """Whether all volumes that a definition looks at are known."""
+    return not any(math.isnan(volume) for volume in (volumes if rule.ivh_ml is not None else volumes[::2]))
+
+
+def _decide(
+    pair: ScanPair,
+    rule: Definition,
+    source: str,
+    volumes: tuple[float, float, float, float],
+    elapsed_h: float,
+    needs: Eligibility,
+) -> ExpansionLabel:
+    """Label from the volumes of one source on two scans that are `elapsed_h` hours apart."""
     iph_ml, ivh_ml, later_iph_ml, later_ivh_ml = volumes
     growth_ml = later_iph_ml - iph_ml
-    found = (later_iph_ml, later_ivh_ml, growth_ml, growth_ml / iph_ml if iph_ml > 0 else math.nan)
-    if reason is None and (iph_ml == 0 or (source == "measured" and later_iph_ml == 0)):
+    found = dict(
+        followup_iph_ml=later_iph_ml,
+        followup_ivh_ml=later_ivh_ml,
+        growth_ml=growth_ml,
+        growth_ratio=growth_ml / iph_ml if iph_ml > 0 else math.nan,
+    )
+    reason, detail = _ineligible(pair, elapsed_h, needs.followup_h)
+    early = needs.early_positive and _early(pair, elapsed_h, needs.followup_h)
+    if reason is not None and not early:
+        return ExpansionLabel(None, None, reason, **found, detail=detail)
+    if iph_ml == 0 or (source == "measured" and later_iph_ml == 0):
         where = "baseline" if iph_ml == 0 else "follow-up"
-        reason, detail = Reason.EMPTY_MASK, f"no hematoma found on the {where} scan"
-    if reason is not None:
-        return ExpansionLabel(None, None, reason, *found, detail=detail)
-    tiny = iph_ml < minimum_baseline_ml and rule.relative is not None
+        return ExpansionLabel(None, None, Reason.EMPTY_MASK, **found, detail=f"no hematoma found on the {where} scan")
+    tiny = iph_ml < needs.minimum_baseline_ml and rule.relative is not None
+    too_small = f"baseline {iph_ml:.2f} mL, at least {needs.minimum_baseline_ml:g} mL needed for growth in percent"
+    if tiny and rule.only_relative:
+        return ExpansionLabel(None, None, Reason.TINY_BASELINE, **found, detail=too_small)
     positive = expanded(
         rule,
         baseline_iph_ml=iph_ml,
@@ -124,27 +180,49 @@ def label_expansion(
         followup_ivh_ml=later_ivh_ml,
         use_relative=not tiny,
     )
-    detail = (
-        f"baseline {iph_ml:.2f} mL, at least {minimum_baseline_ml:g} mL needed for growth in percent" if tiny else ""
-    )
-    return ExpansionLabel(int(positive), source, Reason.TINY_BASELINE if tiny else None, *found, detail=detail)
+    if early and not positive:
+        return ExpansionLabel(None, None, reason, **found, detail=f"{detail}; no expansion yet")
+    remark = Reason.POSITIVE_BEFORE_WINDOW if early else Reason.TINY_BASELINE if tiny else None
+    detail = "; ".join(text for text in (detail, too_small if tiny else "") if text)
+    return ExpansionLabel(int(positive), source, remark, **found, detail=detail, volumes=volumes, use_relative=not tiny)
 
 
-def _ineligible(pair: ScanPair, followup_h: tuple[float, float]) -> tuple[Reason | None, str]:
-    if not pair.has_followup:
-        return Reason.NO_FOLLOWUP, ""
+def _made_by_center(pair: ScanPair, label: int, needs: Eligibility) -> ExpansionLabel:
+    """Take a label that the center made, unless the table's own times contradict it."""
+    elapsed_h = pair.table_followup_h
+    if math.isnan(elapsed_h):
+        return ExpansionLabel(label, "table_label", None)
+    reason, detail = _outside(elapsed_h, needs.followup_h)
+    early = label == 1 and needs.early_positive and _early(pair, elapsed_h, needs.followup_h)
+    if reason is None and not math.isnan(pair.onset_to_surgery_h):
+        reason, detail = _operated(pair, elapsed_h)
+    if early:
+        return ExpansionLabel(label, "table_label", Reason.POSITIVE_BEFORE_WINDOW, detail=detail)
+    return ExpansionLabel(None, None, reason, detail=detail) if reason else ExpansionLabel(label, "table_label", None)
+
+
+def _early(pair: ScanPair, elapsed_h: float, followup_h: tuple[float, float]) -> bool:
+    """Whether the follow-up scan is later than the baseline, before the window, and not after surgery."""
+    return 0 < elapsed_h < followup_h[0] - TIME_TOLERANCE_H and _operated(pair, elapsed_h)[0] is None
+
+
+def _ineligible(pair: ScanPair, elapsed_h: float, followup_h: tuple[float, float]) -> tuple[Reason | None, str]:
+    reason, detail = _outside(elapsed_h, followup_h)
+    return (reason, detail) if reason else _operated(pair, elapsed_h)
+
+
+def _outside(elapsed_h: float, followup_h: tuple[float, float]) -> tuple[Reason | None, str]:
     low, high = followup_h
-    elapsed = pair.baseline_to_followup_h
-    if math.isnan(elapsed):
+    if math.isnan(elapsed_h):
         return Reason.FOLLOWUP_OUT_OF_WINDOW, f"time from baseline unknown, {low:g} to {high:g} h needed"
-    if elapsed <= 0:
-        return Reason.FOLLOWUP_BEFORE_BASELINE, f"{elapsed:g} h after baseline"
-    if not low - TIME_TOLERANCE_H <= elapsed <= high + TIME_TOLERANCE_H:
-        return Reason.FOLLOWUP_OUT_OF_WINDOW, f"{elapsed:g} h after baseline, {low:g} to {high:g} h needed"
-    return _operated(pair)
+    if elapsed_h <= 0:
+        return Reason.FOLLOWUP_BEFORE_BASELINE, f"{elapsed_h:g} h after baseline"
+    if not low - TIME_TOLERANCE_H <= elapsed_h <= high + TIME_TOLERANCE_H:
+        return Reason.FOLLOWUP_OUT_OF_WINDOW, f"{elapsed_h:g} h after baseline, {low:g} to {high:g} h needed"
+    return None, ""
 
 
-def _operated(pair: ScanPair) -> tuple[Reason | None, str]:
+def _operated(pair: ScanPair, elapsed_h: float) -> tuple[Reason | None, str]:
     surgery, baseline = pair.onset_to_surgery_h, pair.onset_to_ct_h
     if math.isnan(surgery):
         if pair.treatment in OPERATED:
@@ -154,18 +232,10 @@ def _operated(pair: ScanPair) -> tuple[Reason | None, str]:
         return Reason.SURGERY_BETWEEN, "operated; the scans' time from onset is unknown"
     if surgery <= baseline:
         return Reason.AFTER_SURGERY, f"surgery {surgery:g} h, baseline scan {baseline:g} h after onset"
-    followup = baseline + pair.baseline_to_followup_h
+    followup = baseline + elapsed_h
     if surgery < followup:
         return Reason.SURGERY_BETWEEN, f"surgery {surgery:g} h, follow-up scan {followup:g} h after onset"
     return None, ""
-
-
-def _volumes(pair: ScanPair, *, needs_ivh: bool) -> tuple[str | None, tuple[float, float, float, float]]:
-    for source, volumes in (("reference", pair.reference), ("measured", pair.measured)):
-        needed = volumes if needs_ivh else volumes[::2]
-        if not any(math.isnan(volume) for volume in needed):
-            return source, volumes
-    return None, (math.nan,) * 4
 
 
 def outcome_rule(outcome: Mapping) -> tuple[str, set[int]]:

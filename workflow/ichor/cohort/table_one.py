@@ -23,7 +23,11 @@ MEASURED = {
 ALL, GROUPS = "all", ("development", "external")
 
 
-def table_one(patients: pd.DataFrame, cohorts: Mapping[str, pd.DataFrame] | None = None) -> pd.DataFrame:
+def table_one(
+    patients: pd.DataFrame,
+    cohorts: Mapping[str, pd.DataFrame] | None = None,
+    measured: Mapping[str, str | None] = MEASURED,
+) -> pd.DataFrame:
     """Table 1 in tidy form.
 
     Parameters
@@ -34,6 +38,9 @@ def table_one(patients: pd.DataFrame, cohorts: Mapping[str, pd.DataFrame] | None
         Split -> its table ``cohort``. Volumes and labels of a patient are taken from the first split that holds the
         patient as a test patient, else from the first that holds him at all; the table then describes the patients of
         the cohorts alone, those with an accepted baseline scan.
+    measured : mapping, optional
+        Columns of the cohorts that are described beside the patients' variables -> unit; names that begin with
+        ``label_`` are yes or no.
 
     Returns
     -------
@@ -46,7 +53,7 @@ def table_one(patients: pd.DataFrame, cohorts: Mapping[str, pd.DataFrame] | None
         Mahalanobis distance of the proportions (Yang and Dalton, SAS Global Forum 2012, paper 335), without sign.
         The variable ``patients`` counts the patients.
     """
-    people, kinds = _people(patients, cohorts or {})
+    people, kinds = _people(patients, cohorts or {}, measured)
     centers = sorted(people["center"].unique())
     groups = {center: people[people["center"] == center] for center in centers}
     groups |= {role: people[people["center_role"] == role] for role in GROUPS} | {ALL: people}
@@ -67,16 +74,16 @@ def table_one(patients: pd.DataFrame, cohorts: Mapping[str, pd.DataFrame] | None
 
 
 def _people(
-    patients: pd.DataFrame, cohorts: Mapping[str, pd.DataFrame]
+    patients: pd.DataFrame, cohorts: Mapping[str, pd.DataFrame], measured: Mapping[str, str | None]
 ) -> tuple[pd.DataFrame, dict[str, tuple[list, str | None]]]:
     kinds = {name: (_levels(variable), variable.unit) for name, variable in variables().items()}
     if not cohorts:
         return patients, kinds
-    kinds |= {name: ([1] if name.startswith("label_") else [], unit) for name, unit in MEASURED.items()}
-    rows = pd.concat([cohort[["patient", "role", *MEASURED]] for cohort in cohorts.values()], ignore_index=True)
+    kinds |= {name: ([1] if name.startswith("label_") else [], unit) for name, unit in measured.items()}
+    rows = pd.concat([cohort[["patient", "role", *measured]] for cohort in cohorts.values()], ignore_index=True)
     rows["learned_from"] = rows["role"] != "test"
     rows = rows.sort_values("learned_from", kind="stable").drop_duplicates("patient")
-    return patients.merge(rows[["patient", *MEASURED]], on="patient", how="inner"), kinds
+    return patients.merge(rows[["patient", *measured]], on="patient", how="inner"), kinds
 
 
 def _levels(variable: Variable) -> list:

@@ -84,16 +84,22 @@ def percentile_interval(estimate: float, values: np.ndarray) -> Estimate:
 
 
 def _grouped(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weight of events and of others at each distinct probability, highest first: two arrays (resamples, groups)."""
+    """Weight of events and of others at each distinct probability, highest first: two arrays (resamples, groups).
+
+    Labels of shape (n,), or (resamples, n) where each resample has its own.
+    """
     order = np.argsort(-probabilities, kind="stable")
     starts = np.r_[0, np.flatnonzero(np.diff(probabilities[order])) + 1]
     ordered = weights[:, order]
-    events = np.add.reduceat(ordered * labels[order], starts, axis=1)
+    events = np.add.reduceat(ordered * labels[..., order], starts, axis=1)
     return events, np.add.reduceat(ordered, starts, axis=1) - events
 
 
 def weighted_auc(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """AUC of each row of `weights`, shape (resamples, n) -> (resamples,); NaN where one class has no weight."""
+    """AUC of each row of `weights`, shape (resamples, n) -> (resamples,); NaN where one class has no weight.
+
+    `labels` of shape (n,), or (resamples, n) where each resample has its own.
+    """
     events, others = _grouped(labels, probabilities, weights)
     all_events, all_others = events.sum(axis=1), others.sum(axis=1)
     not_above = all_others[:, None] - np.cumsum(others, axis=1) + 0.5 * others

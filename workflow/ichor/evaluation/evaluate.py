@@ -18,7 +18,7 @@ from ichor.progress import track
 from ichor.reasons import Reason
 from ichor.seeds import seed_for
 
-__all__ = ["evaluate", "read_predictions"]
+__all__ = ["evaluate", "read_predictions", "with_families"]
 
 FAMILIES = ("loco", "cv")
 
@@ -46,7 +46,7 @@ def evaluate(
     predictions : DataFrame
         Predictions table.
     truth : DataFrame, optional
-        True risks of simulated patients: patient, task, target, risk.
+        True risks of simulated patients: patient, task, target, risk and, optionally, risk_image.
     seed : int
         The study's seed. Draws depend on it and on task, target, split and center, not on the model: models are
         compared on the same resamples.
@@ -73,7 +73,7 @@ def evaluate(
     """
     checked = one_per_patient(check_predictions(predictions, "predictions"))
     thresholds = _thresholds(checked, threshold, target_sensitivity)
-    rows = _with_families(_with_decisions(_with_risk(checked[checked["role"].isin(roles)], truth), thresholds))
+    rows = with_families(_with_decisions(_with_risk(checked[checked["role"].isin(roles)], truth), thresholds))
     metrics, points = _missing_fits(checked, rows), []
     for key, part in track(list(rows.groupby(FIT, sort=True)), "evaluate"):
         names = dict(zip(FIT, key, strict=True))
@@ -118,8 +118,9 @@ def _thresholds(rows: pd.DataFrame, rule: str, target_sensitivity: float) -> dic
 
 def _with_risk(rows: pd.DataFrame, truth: pd.DataFrame | None) -> pd.DataFrame:
     if truth is None or truth.empty:
-        return rows.assign(risk=math.nan)
-    truth = truth[["patient", "task", "target", "risk"]].drop_duplicates(["patient", "task", "target"])
+        return rows.assign(risk=math.nan, risk_image=math.nan)
+    truth = truth.reindex(columns=["patient", "task", "target", "risk", "risk_image"])
+    truth = truth.drop_duplicates(["patient", "task", "target"])
     return rows.merge(truth, on=["patient", "task", "target"], how="left", validate="many_to_one")
 
 
@@ -130,7 +131,7 @@ def _with_decisions(rows: pd.DataFrame, thresholds: dict[tuple, Estimate]) -> pd
     return rows.assign(positive=positive, threshold_reason=[value.reason for value in chosen])
 
 
-def _with_families(rows: pd.DataFrame) -> pd.DataFrame:
+def with_families(rows: pd.DataFrame) -> pd.DataFrame:
     """Add the rows of ``loco-*`` once more as split ``loco``, those of ``cv-*`` as ``cv``."""
     parts = [rows]
     for family in FAMILIES:

@@ -10,7 +10,7 @@ from ichor.evaluation.calibration import brier, calibration_intercept, calibrati
 from ichor.evaluation.classification import balanced_accuracy, confusion, proportions
 from ichor.evaluation.discrimination import auc, auprc
 from ichor.evaluation.intervals import Estimate, undefined, wilson
-from ichor.evaluation.reachable import reachable
+from ichor.evaluation.reachable import image_reachable, reachable
 from ichor.evaluation.utility import net_benefit
 from ichor.reasons import Reason
 
@@ -35,7 +35,8 @@ def measure(rows: pd.DataFrame, resamples: Resamples, thresholds: tuple[float, .
     dict
         Quantity -> estimate: auc, auprc, brier, calibration_intercept, calibration_slope, observed_expected,
         prevalence, sensitivity, specificity, ppv, npv, accuracy, balanced_accuracy, net_benefit_<t>, reachable_auc,
-        reachable_share.
+        reachable_share; where `rows` have a risk_image (what of the risk the scan shows; NaN without one) that is
+        known of somebody, reachable_image_auc and reachable_image_share.
     """
     y, p = rows["label"].to_numpy().astype(bool), rows["probability"].to_numpy(dtype=float)
     out = {
@@ -49,7 +50,10 @@ def measure(rows: pd.DataFrame, resamples: Resamples, thresholds: tuple[float, .
     }
     out |= _classification(rows, y, resamples)
     out |= {f"net_benefit_{t:g}": net_benefit(y, p, t, resamples) for t in thresholds}
-    return out | reachable(y, p, rows["risk"].to_numpy(dtype=float), resamples)
+    out |= reachable(y, p, rows["risk"].to_numpy(dtype=float), resamples)
+    if "risk_image" in rows and rows["risk_image"].notna().any():
+        out |= image_reachable(y, p, rows["risk_image"].to_numpy(dtype=float), resamples)
+    return out
 
 
 def _classification(rows: pd.DataFrame, labels: np.ndarray, resamples: Resamples) -> dict[str, Estimate]:

@@ -3,6 +3,9 @@
 Only for simulated patients, whose true risk is known. An outcome is drawn from the risk, so even the risk itself has an
 AUC below 1; (AUC - 0.5) / (AUC of the true risk - 0.5), both on the same patients, is 1 for a model as good as the risk
 and 0 for chance.
+
+Part of the risk may stand in the record alone. A model that is shown the scan is held against the expectation of the
+risk given what the scan shows as well (`image_reachable`).
 """
 
 import numpy as np
@@ -51,6 +54,29 @@ def reachable(
     else:
         share = _share(y, p, r, known, resamples)
     return {"reachable_auc": best, "reachable_share": share._replace(**counts)}
+
+
+def image_reachable(
+    labels: np.ndarray, probabilities: np.ndarray, image_risks: np.ndarray, resamples: Resamples
+) -> dict[str, Estimate]:
+    """AUC of the best reader of the scan, and the model's share of it.
+
+    Parameters
+    ----------
+    labels, probabilities, resamples
+        As in `reachable`.
+    image_risks : array, shape (n,)
+        Expectation of the true risk given all that the baseline scan shows, which is the best score that a function
+        of the scan can give; NaN for patients without one.
+
+    Returns
+    -------
+    dict
+        ``reachable_image_auc`` and ``reachable_image_share``, as in `reachable`. The share of a model that reads the
+        record too can lie above 1.
+    """
+    found = reachable(labels, probabilities, image_risks, resamples)
+    return {name.replace("reachable", "reachable_image"): value for name, value in found.items()}
 
 
 def _share(

@@ -16,11 +16,21 @@ from ichor.imaging.location import locate
 from ichor.imaging.markers import markers
 from ichor.imaging.measures import LABEL_CODES, abc_half_ml, voxel_volume_ml
 from ichor.imaging.midline import midline_shift
-from ichor.imaging.shape import crop_to, largest_diameter_mm, main_piece, sphericity, surface_area_mm2
+from ichor.imaging.shape import (
+    crop_to,
+    largest_diameter_mm,
+    main_piece,
+    second_piece,
+    sphericity,
+    surface_area_mm2,
+)
 from ichor.reasons import Reason
 
 LEAST_SYMMETRY = 0.6
 """Below it no midline shift is given. Of 350 simulated heads 2 were off by more than 5 mm; none of the 325 above it."""
+
+SECOND_BLEED_ML, SECOND_BLEED_SHARE = 1.0, 0.1
+"""A second piece of this volume and this part of the largest one is called a bleed of its own. Our choice."""
 
 Remark = tuple[Reason, str]
 
@@ -48,7 +58,7 @@ def measure_scan(
     row : dict
         Columns of the table ``measures``; what is not in it is missing.
     remarks : list of (Reason, str)
-        Why something is missing, with measured value and limit.
+        Why something is missing, with measured value and limit; and `Reason.SEVERAL_BLEEDS`.
     """
     spacing = tuple(float(size) for size in spacing_of(affine))
     row, remarks = _volumes(mask, voxel_volume_ml(affine), labels)
@@ -58,6 +68,7 @@ def measure_scan(
         row |= _midline(hu, mask, spacing, frame)
     bleed = mask == LABEL_CODES["iph"]
     if bleed.any():
+        remarks += _several(bleed, voxel_volume_ml(affine))
         if row["iph_ml"] is not None:
             row |= _shape(bleed, spacing)
         row |= _density(hu[bleed]) | _markers(hu, bleed, spacing)
@@ -88,6 +99,14 @@ def _volumes(mask: np.ndarray, voxel_ml: float, labels: Sequence[str]) -> tuple[
             said = f"{label} is cut off: {share:.2f} of its largest area lies on the scan's edge"
             remarks.append((Reason.MASK_AT_SCAN_EDGE, f"{said} (limit {scan_edge.CUT_OFF_SHARE})"))
     return row, remarks
+
+
+def _several(bleed: np.ndarray, voxel_ml: float) -> list[Remark]:
+    """Whether the parenchymal bleed has a second piece that may be a bleed of its own."""
+    first_ml, second_ml = (voxels * voxel_ml for voxels in second_piece(bleed[crop_to(bleed)]))
+    if second_ml < max(SECOND_BLEED_ML, SECOND_BLEED_SHARE * first_ml) - 1e-9:
+        return []
+    return [(Reason.SEVERAL_BLEEDS, f"separate pieces of {first_ml:.1f} and {second_ml:.1f} mL; volumes are sums")]
 
 
 def _shape(bleed: np.ndarray, spacing_mm: tuple[float, float, float]) -> dict:

@@ -41,6 +41,13 @@ def main_piece(mask: np.ndarray) -> np.ndarray:
     return pieces == sizes.argmax()
 
 
+def second_piece(mask: np.ndarray) -> tuple[int, int]:
+    """Voxels of the largest and of the second largest connected piece; 0 where there is none."""
+    pieces, count = ndimage.label(mask, TOUCHING)
+    sizes = np.sort(np.bincount(pieces.ravel(), minlength=3)[1:])[::-1]
+    return int(sizes[0]), int(sizes[1])
+
+
 def largest_diameter_mm(mask: np.ndarray, spacing_mm: tuple[float, float, float]) -> float:
     """Largest distance between two corners of a mask's voxels in space (maximum Feret diameter), mm; 0.0 if empty.
 

@@ -10,7 +10,13 @@ from ichor import reruns
 from ichor.jobs.hashes import value_sha256
 
 FORMAT = 1  # raised when what a key or an entry holds is changed
-PACKAGES = {"sklearn": "scikit-learn", "yaml": "pyyaml", "SimpleITK": "simpleitk", "PIL": "pillow"}
+PACKAGES = {
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+    "SimpleITK": "simpleitk",
+    "PIL": "pillow",
+    "xgboost": "xgboost-cpu",
+}
 """Packages whose module has another name."""
 
 

@@ -6,20 +6,23 @@ seconds):
 ``FAMILY``
     ``"network"`` (an image network; defines ``build(spec, channels, shape, outputs) -> torch.nn.Module`` returning
     logits) or ``"tabular"`` (defines a class ``Model``, see :mod:`ichor.models.tabular`).
+``BASE``, where wanted
+    A kind whose settings this one has too, with their defaults.
+``READS_RECORD``, where wanted
+    ``True`` for a network that reads the clinical record beside the image: ``build(spec, channels, shape, outputs,
+    record)`` gets the number of the record's columns, and the network is called with ``(image, record)``.
 ``SPEC``
     Every setting of the kind with its default. For networks the settings of :data:`NETWORK_SPEC` are added, and
     those that ``SPEC`` names too take their default from there.
 """
 
-import ast
 import copy
-import difflib
 import importlib
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 from ichor.errors import StudyError
+from ichor.settings import hint, literals, merge
 
 NETWORK_SPEC = {
     "input": {
@@ -29,6 +32,10 @@ NETWORK_SPEC = {
         "windows_hu": [[0.0, 100.0]],  # one channel per window
         "mask_labels": [],  # iph, ivh: one channel per label of the predicted mask
         "inside": False,  # one more channel per window: the window inside the first mask label, 0 elsewhere
+    },
+    "record": {  # for kinds that read the clinical record beside the image
+        "features": [],  # columns of the cohort table, known at admission; empty = the image alone
+        "dropout": 0.2,  # share of the train images that are shown without their record
     },
     "augment": {
         "rotation_deg": 10.0,
@@ -45,12 +52,18 @@ NETWORK_SPEC = {
         "learning_rate": 0.001,
         "weight_decay": 0.05,
         "warmup_epochs": 2,
-        "class_weights": "none",  # none | balanced (predictions are corrected back to the training prevalence)
         "monitor": "loss",  # loss | auc, of the tune rows
         "keep": "best",  # best | last epoch
         "patience": 0,  # epochs without a better tune figure before training stops; 0 = never
         "checkpoint_every_epochs": 5,
         "seeds": 1,  # networks whose probabilities are averaged
+    },
+    "balance": {  # what is done about rare events, on train rows only; see docs/explanation/synthesis.md
+        "arm": "none",  # none | oversample | class_weights | focal | synthetic
+        "generator": "",  # for synthetic: a name of the config's synthesis.generators
+        "ratio": "",  # for oversample and synthetic, events to others after adding: 1:2 | 1:1 | tune (by tune rows)
+        "focal_gamma": 2.0,
+        "correct_prior": True,  # probabilities of the real train rows' base rate, not of the balanced one
     },
 }
 """Settings that every network shares, with their defaults."""
@@ -72,7 +85,7 @@ def family(kind: str) -> str:
     """
     known = kinds()
     if kind not in known:
-        raise StudyError(f"unknown kind of model {kind!r}{_hint(kind, known)}; there are: {', '.join(known)}")
+        raise StudyError(f"unknown kind of model {kind!r}{hint(kind, known)}; there are: {', '.join(known)}")
     return known[kind]
 
 
@@ -115,58 +128,52 @@ def resolve(spec: dict, where: str = "models") -> dict:
     except StudyError as error:
         raise StudyError(f"{where}.kind: {error}") from error
     given = {key: value for key, value in spec.items() if key != "kind"}
-    return {"kind": spec["kind"], **_merge(defaults, given, where)}
+    made = {"kind": spec["kind"], **merge(defaults, given, where)}
+    if "record" in made:
+        _check_record(made, where)
+    return made
 
 
 def default_spec(kind: str) -> dict:
     """Every setting of a kind with its default value."""
-    own = copy.deepcopy(_literals(module_path(kind)).get("SPEC", {}))
+    found = _literals(module_path(kind))
+    own = copy.deepcopy(found.get("SPEC", {}))
+    if "BASE" in found:
+        own = copy.deepcopy(_literals(module_path(found["BASE"]))["SPEC"]) | own
     if family(kind) == "tabular":
         return own
     return {
-        **_merge(copy.deepcopy(NETWORK_SPEC), {key: own.pop(key) for key in NETWORK_SPEC if key in own}, kind),
+        **merge(copy.deepcopy(NETWORK_SPEC), {key: own.pop(key) for key in NETWORK_SPEC if key in own}, kind),
         **own,
     }
 
 
-@cache
 def _literals(path: Path) -> dict:
-    """Top-level literals ``FAMILY`` and ``SPEC`` of a file."""
-    found = {}
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        for target in targets:
-            if isinstance(target, ast.Name) and target.id in ("FAMILY", "SPEC"):
-                found[target.id] = ast.literal_eval(node.value)
-    return found
+    return literals(path, ("FAMILY", "SPEC", "BASE", "READS_RECORD"))
 
 
-def _merge(defaults: dict, given: dict, where: str) -> dict:
-    """Lay ``given`` over ``defaults``, refusing what the defaults do not know."""
-    merged = dict(defaults)
-    for key, value in given.items():
-        place = f"{where}.{key}"
-        if key not in defaults:
-            raise StudyError(f"{place}: unknown setting{_hint(key, defaults)}; there are: {', '.join(defaults)}")
-        merged[key] = _checked(defaults[key], value, place)
-    return merged
+def reads_record(spec: dict) -> bool:
+    """Whether the network of a complete spec is given the record beside the image."""
+    return bool(_literals(module_path(spec["kind"])).get("READS_RECORD"))
 
 
-def _checked(default: object, value: object, where: str) -> object:
-    """Return the value if it is of the default's type (a whole number may stand for a decimal one)."""
-    if isinstance(default, dict) and isinstance(value, dict):
-        return _merge(default, value, where)
-    if default is None:
-        return value
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not type(default):
-        expected = {dict: "settings", list: "a list", str: "a text", bool: "true or false"}
-        wanted = expected.get(type(default), "a whole number" if isinstance(default, int) else "a number")
-        raise StudyError(f"{where}: found {value!r}; write {wanted}, for example {default!r}")
-    return value
-
-
-def _hint(name: object, known: dict) -> str:
-    close = difflib.get_close_matches(str(name), list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+def _check_record(spec: dict, where: str) -> None:
+    """Refuse a record that the network would not read, or that its training images would not have."""
+    features = spec["record"]["features"]
+    if reads_record(spec) and not features:
+        raise StudyError(
+            f"{where}.record.features: kind {spec['kind']} reads the record beside the image; name columns of the "
+            "cohort table, for example [age_years, iph_ml, onset_to_ct_h]"
+        )
+    if features and not reads_record(spec):
+        able = [kind for kind in kinds() if _literals(module_path(kind)).get("READS_RECORD")]
+        raise StudyError(
+            f"{where}.record.features: kind {spec['kind']} reads the image alone; write kind: {' or '.join(able)}"
+        )
+    if features and not 0 <= spec["record"]["dropout"] < 1:
+        raise StudyError(f"{where}.record.dropout: found {spec['record']['dropout']}; write 0 to less than 1")
+    if features and spec["balance"]["arm"] == "synthetic":
+        raise StudyError(
+            f"{where}.balance.arm: synthetic cases have no clinical record (that of a parent would tie it to another's "
+            "label); write another arm, or a kind that reads the image alone"
+        )

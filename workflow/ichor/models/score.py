@@ -1,14 +1,17 @@
-"""A clinical score as a model: its points, turned into a probability on the train rows."""
+"""A clinical score as a model: its points, turned into a probability on the train rows or by its published table."""
 
+from collections.abc import Callable
+
+import numpy as np
 import pandas as pd
 
 from ichor.errors import StudyError
 from ichor.models.tabular import LogisticModel
-from ichor.scores.rows import SCORES, score_columns, score_rows
+from ichor.scores.rows import IVH_PRESENT_ML, OPTIONAL_ITEMS, SCORES, score_columns, score_rows
 
 FAMILY = "tabular"
 SPEC = {
-    "score": "ich",  # a score of ichor/scores: ich, ich_gs, func, max_ich, brain, nag
+    "score": "ich",  # a score of ichor/scores: ich, ich_gs, func, max_ich, brain, nag, bat, nine_point
     "ivh_present_ml": 0.1,  # measured intraventricular volume, mL, above which there is intraventricular hemorrhage
     "c": 100.0,  # inverse ridge penalty: almost none, yet finite when the score separates the classes
 }
@@ -18,10 +21,18 @@ class Model(LogisticModel):
     """One-variable logistic regression on the points of a score; a score with an unknown item is no score.
 
     The published risk tables are for the outcome and the patients of their papers (30-day death, for the ICH score),
-    so the points are mapped to the study's own outcome on train rows; discrimination is that of the points.
+    so the points are mapped to the study's own outcome on train rows; discrimination is that of the points. A kind
+    whose score has published risks of the outcome that it is a model of names them in `risk` and `points`, and has a
+    setting ``probability``: ``refitted`` is the same, ``published`` takes the published risk as it is, of the
+    definition and the patients of its paper.
     """
 
     complete = True
+    risk: Callable[[float], float] | None = None
+    """Published risk for points, if the kind has one."""
+    points = range(0)
+    """All points that the score can have."""
+    published: np.ndarray | None = None
 
     def score(self) -> str:
         """Name of the score.
@@ -40,8 +51,45 @@ class Model(LogisticModel):
         """Columns of the cohort table that the score's items come from."""
         return score_columns(self.score())
 
+    def required(self) -> list[str]:
+        """The same without items of which unknown is a value."""
+        return [name for name in self.columns() if name not in OPTIONAL_ITEMS]
+
     def design(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Points of every row, NaN where an item is unknown."""
         super().design(rows)  # refuses absent columns
-        points = score_rows(self.score(), rows, ivh_present_ml=self.spec["ivh_present_ml"])["points"]
+        ivh_ml = self.spec.get("ivh_present_ml", IVH_PRESENT_ML)  # only scores with that item have the setting
+        points = score_rows(self.score(), rows, ivh_present_ml=ivh_ml)["points"]
         return pd.DataFrame({f"{self.score()}_points": points}, index=rows.index)
+
+    def fit(self, design: pd.DataFrame, labels: np.ndarray, seed: int) -> None:
+        """Map the points to the outcome of the train rows, or look up what was published.
+
+        Raises
+        ------
+        ichor.errors.StudyError
+            If the setting ``probability`` is neither.
+        """
+        chosen = self.spec.get("probability", "refitted")
+        if chosen not in ("refitted", "published"):
+            raise StudyError(f"probability: found {chosen!r}; write refitted or published")
+        if chosen == "refitted":
+            super().fit(design, labels, seed)
+        else:
+            self.published = np.array([type(self).risk(points) for points in self.points])
+
+    def probability(self, design: pd.DataFrame) -> np.ndarray:
+        """Probability of label 1 per row."""
+        if self.published is None:
+            return super().probability(design)
+        return self.published[design.iloc[:, 0].to_numpy(dtype=int)]
+
+    def state(self) -> tuple[dict[str, np.ndarray], dict]:
+        """As of the logistic regression; or the published risk for 0, 1, 2, ... points."""
+        return super().state() if self.published is None else ({"published_risk": self.published}, {})
+
+    def restore(self, arrays: dict[str, np.ndarray], facts: dict) -> None:
+        """Take up what :meth:`state` gave."""
+        self.published = arrays.get("published_risk")
+        if self.published is None:
+            super().restore(arrays, facts)

@@ -29,9 +29,19 @@ class TabularModel(ABC):
     def columns(self) -> list[str]:
         """Columns of the cohort table that the model reads."""
 
+    def required(self) -> list[str]:
+        """Those of them whose gap can be why a row is not usable."""
+        return self.columns()
+
     @abstractmethod
     def fit(self, design: pd.DataFrame, labels: np.ndarray, seed: int) -> None:
         """Fit on train rows; ``labels`` are 0 and 1."""
+
+    def choose(self, design: pd.DataFrame, labels: np.ndarray) -> None:  # noqa: B027
+        """Settle by the tune rows what is not fitted on train rows; called after `fit`, if there are any tune rows.
+
+        Most models have nothing to settle.
+        """
 
     @abstractmethod
     def probability(self, design: pd.DataFrame) -> np.ndarray:
@@ -94,7 +104,7 @@ class Preparation:
             known = design[name].dropna()
             if known.empty:
                 raise StudyError(f"features: {name} is missing in every train row; leave it out or record it")
-            if _is_numeric(known):
+            if is_numeric(known):
                 fill[name] = float(np.median(known.to_numpy(dtype=float)))
             else:
                 counts = known.astype(str).value_counts()
@@ -167,7 +177,8 @@ class LogisticModel(TabularModel):
         self.intercept = float(arrays["intercept"][0])
 
 
-def _is_numeric(values: pd.Series) -> bool:
+def is_numeric(values: pd.Series) -> bool:
+    """Whether known values are numbers, and no levels like sex or location."""
     if pd.api.types.is_numeric_dtype(values):
         return True
     return all(isinstance(value, (int, float, np.number)) for value in values)

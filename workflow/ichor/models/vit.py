@@ -4,10 +4,13 @@ Dosovitskiy et al., ICLR 2021 (arXiv 2010.11929), as implemented by timm. Yu et 
 say how a scan enters their ViT; the three input forms here are our choice.
 """
 
+import math
+
 import torch
 from torch import nn
 
 from ichor.errors import StudyError
+from ichor.models import local_weights
 from ichor.models.torchvision_on_cpu import import_torchvision
 
 import_torchvision()  # timm imports torchvision, which a CPU build of torch would refuse
@@ -27,6 +30,7 @@ SPEC = {
     "mlp_ratio": 2.0,
     "dropout": 0.1,  # on tokens, in the blocks and before the head
     "drop_path": 0.0,  # stochastic depth
+    "weights": "",  # file that training starts from: .safetensors, or .pth of tensors alone; empty = from scratch
     "input": {
         "view": "crop",
         "size_mm": [64.0, 64.0, 60.0],
@@ -52,12 +56,13 @@ def build(spec: dict, channels: int, shape: tuple[int, int, int], outputs: int =
     shape : tuple of int
         Voxels along x, y, z.
     outputs : int
-        Logits per image.
+        Logits per image; 0 = no head, the network gives its features.
 
     Returns
     -------
     torch.nn.Module
-        Maps ``(batch, channels, x, y, z)`` in [0, 1] to logits ``(batch, outputs)``, unbounded.
+        Maps ``(batch, channels, x, y, z)`` in [0, 1] to logits ``(batch, outputs)``, unbounded; without head to
+        features ``(batch, num_features)``.
 
     Raises
     ------
@@ -79,6 +84,24 @@ def build(spec: dict, channels: int, shape: tuple[int, int, int], outputs: int =
     return forms[spec["form"]](spec, channels, shape, outputs)
 
 
+def start(network: nn.Module, spec: dict) -> dict:
+    """Fill a network that :func:`build` made with the weights that training starts from.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Changed in place.
+    spec : dict
+        Complete settings, ``weights`` among them.
+
+    Returns
+    -------
+    dict
+        What was taken, see :func:`ichor.models.local_weights.start_from`.
+    """
+    return local_weights.start_from(getattr(network, "transformer", network), spec["weights"])
+
+
 class PatchEmbedding(nn.Module):
     """Images of two or three dimensions to tokens; stands in for timm's two-dimensional layer.
 
@@ -97,9 +120,8 @@ class PatchEmbedding(nn.Module):
     def __init__(self, img_size, patch_size, in_chans, embed_dim, bias=True, stem="linear", **_unused) -> None:
         super().__init__()
         self.patch_size = tuple(patch_size)
-        self.num_patches = 1
-        for size, patch in zip(img_size, patch_size, strict=True):
-            self.num_patches *= size // patch
+        self.grid_size = tuple(size // patch for size, patch in zip(img_size, patch_size, strict=True))
+        self.num_patches = math.prod(self.grid_size)
         conv = nn.Conv3d if len(patch_size) == 3 else nn.Conv2d
         layers, left, width = [], list(patch_size), in_chans
         while stem == "conv" and max(left) > 2:
@@ -157,6 +179,7 @@ class SlicesAsChannels(nn.Module):
     def __init__(self, spec: dict, channels: int, shape: tuple[int, int, int], outputs: int) -> None:
         super().__init__()
         self.transformer = _transformer(spec, channels * shape[2], shape[:2], outputs)
+        self.num_features = self.transformer.num_features
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """``(batch, channels, x, y, z)`` to ``(batch, outputs)``."""
@@ -170,9 +193,9 @@ class SliceTokens(nn.Module):
     def __init__(self, spec: dict, channels: int, shape: tuple[int, int, int], outputs: int) -> None:
         super().__init__()
         self.transformer = _transformer(spec, channels, shape[:2], 0)
-        width = self.transformer.num_features
+        self.num_features = width = self.transformer.num_features
         self.score = nn.Sequential(nn.Linear(width, width // 2), nn.Tanh(), nn.Linear(width // 2, 1))
-        self.head = nn.Linear(width, outputs)
+        self.head = nn.Linear(width, outputs) if outputs else nn.Identity()
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """``(batch, channels, x, y, z)`` to ``(batch, outputs)``."""

@@ -196,7 +196,11 @@ def _reachable(rows: pd.DataFrame) -> str:
     row = _pick(rows, "all", "reachable_share")
     if not _known(row):
         return ""
-    return f"Share of the reachable signal found: between {numbers.plain(row['low'])} and {numbers.plain(row['high'])}."
+    said = f"Share of the reachable signal found: between {numbers.plain(row['low'])} and {numbers.plain(row['high'])}"
+    image = _pick(rows, "all", "reachable_image_share")
+    if _known(image):
+        said += f"; of what the scan shows, {numbers.plain(image['low'])} to {numbers.plain(image['high'])}"
+    return f"{said}."
 
 
 def _alarm(look: Look, rows: pd.DataFrame, task: str, split: str, limit: float | None) -> list[str]:

@@ -9,7 +9,19 @@ from ichor import tables
 from ichor.errors import StudyError
 
 # Tables of the waists, checked on reading.
-CHECKED = ("status", "patients", "scans", "splits", "masks", "measures", "agreement_cases", "cohort", "metrics")
+CHECKED = (
+    "status",
+    "patients",
+    "scans",
+    "splits",
+    "masks",
+    "measures",
+    "agreement_cases",
+    "cohort",
+    "metrics",
+    "label_sensitivity",
+    "worth",
+)
 
 AGREEMENT = (
     "n n_dice dice_q1 dice_median dice_q3 nsd_median n_hd95 hd95_median_mm bias_ml loa_low_ml loa_high_ml ccc icc "

@@ -25,7 +25,7 @@ MODELS = {
     "max_ich": "max-ICH score",
     "brain": "BRAIN score",
     "nag": "NAG scale",
-    "bat": "BAT score",
+    "bat": "BAT (automatic markers)",
     "forest": "Random forest",
     "random_forest": "Random forest",
     "tree": "Decision tree",
@@ -33,11 +33,19 @@ MODELS = {
     "gcs": "GCS alone",
     "nihss": "NIHSS alone",
     "fusion": "Fusion of image and record",
+    "vit_record": "Vision transformer with record",
+    "radiomics": "Radiomics, logistic",
+    "brain_score": "BRAIN score",
+    "nag_score": "NAG scale",
+    "bat_score": "BAT (automatic markers)",
+    "nine_point_score": "9-point score",
+    "nine_point": "9-point score",
 }
 
 # Kinds that need no image network: the floor that every network has to beat.
 FLOOR = frozenset(
-    "volume logistic ich_score ich_gs func max_ich brain nag bat forest random_forest tree xgboost gcs nihss".split()
+    "volume logistic ich_score ich_gs func max_ich brain nag bat forest random_forest tree xgboost gcs nihss "
+    "brain_score nag_score bat_score nine_point_score nine_point radiomics".split()
 )
 
 STAGES = {

@@ -17,6 +17,7 @@ from ichor.report import (
     flow,
     flow_chart,
     inputs,
+    label_section,
     montage,
     names,
     numbers,
@@ -25,6 +26,7 @@ from ichor.report import (
     quantities,
     set_aside,
     svg,
+    synthesis_section,
     used_bundle,
 )
 from ichor.report import table_frames as frames
@@ -41,10 +43,13 @@ def write_page(
     models: Mapping[str, Mapping[str, Mapping[str, object]]] | None = None,
     cases: Sequence[montage.Case] = (),
     growth_ml: float | None = None,
+    expansion_definition: str = "standard",
     auc_alarm: float | None = None,
     sources: Sequence[Mapping[str, object]] = (),
     bundle: Mapping[str, object] | None = None,
     quality: Mapping[str, str] | None = None,
+    synthetic_pages: Mapping[str, str] | None = None,
+    explained: Sequence[Mapping[str, str]] = (),
 ) -> Path:
     """Write the report page.
 
@@ -56,8 +61,8 @@ def write_page(
         ``name``, ``title`` and ``simulated``; a simulated study is marked on the page and on every figure.
     tables : mapping
         Name -> DataFrame or path (or a list of them) of: status, patients, scans, splits, masks, cohort, metrics,
-        comparisons, curves, flow, table_one, measures, agreement, agreement_groups, agreement_cases. What is left
-        out is said to be missing.
+        comparisons, curves, flow, table_one, measures, agreement, agreement_groups, agreement_cases,
+        label_sensitivity, worth. What is left out is said to be missing.
     provenance : mapping, optional
         What `ichor.provenance.collect` returns.
     models : mapping, optional
@@ -66,6 +71,8 @@ def write_page(
         Example scans for the montage.
     growth_ml : float, optional
         Growth in mL that counts as expansion; limits of agreement are held against it.
+    expansion_definition : str
+        The configured definition of expansion.
     auc_alarm : float, optional
         External expansion AUC above which a leak is suspected (real patients only).
     sources : sequence of mapping
@@ -74,6 +81,10 @@ def write_page(
         Of `ichor.segmentation.study_bundle.facts`: the trained segmentation that was used instead of training.
     quality : mapping, optional
         Center -> its quality page, relative to `out`.
+    synthetic_pages : mapping, optional
+        ``<generator>/<split>`` -> page of the synthetic cases, relative to `out`.
+    explained : sequence of mapping
+        Pages of attribution maps: ``task``, ``target``, ``model``, ``split`` and ``page``, relative to `out`.
 
     Returns
     -------
@@ -91,14 +102,32 @@ def write_page(
     data = inputs.load(tables)
     looks = palette.looks(data["metrics"], models)
     context = _context(data, looks, bool(study["simulated"]))
+    if len(data["label_sensitivity"]):
+        place = [entry["id"] for entry in context["contents"]].index("reachable")
+        context["contents"].insert(place, {"id": "labels", "title": "Expansion labels"})
+    synthetic = synthesis_section.section(data["worth"], synthetic_pages)
+    if synthetic:
+        place = [entry["id"] for entry in context["contents"]].index("segmentation")
+        context["contents"].insert(place + 1, {"id": "synthetic", "title": "Synthetic cases"})
     public = data_sources.section(sources)
     if public:
         context["contents"].insert(2, {"id": "data", "title": "Data"})
     context |= {
+        "labels_given": len(data["label_sensitivity"]) > 0,
+        "labels": label_section.section(data["label_sensitivity"], looks, expansion_definition),
         "study": dict(study),
         "sources": public,
         "bundle": used_bundle.section(bundle),
         "quality": dict(quality or {}),
+        "synthetic": synthetic,
+        "explained": [
+            dict(
+                own,
+                heading=names.heading(own["task"], own["target"]),
+                name=names.MODELS.get(own["model"], own["model"]),
+            )
+            for own in explained
+        ],
         "version": __version__,
         "findings": {
             "cohort": findings.cohort(data),

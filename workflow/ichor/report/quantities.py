@@ -100,10 +100,25 @@ QUANTITIES = {
         "(AUC − 0.5) divided by (best reachable AUC − 0.5), where the best reachable AUC is that of the true risk "
         "each simulated patient was drawn from. Known for simulated patients only.",
     ),
+    "reachable_image_auc": Quantity(
+        "Best AUC of a reader",
+        2,
+        "",
+        "AUC of the expected risk given all that the baseline scan of a simulated patient shows. What stands in the "
+        "record alone (the time since onset) is averaged out: no model that sees only the scan can do better, except "
+        "by luck of the sample.",
+    ),
+    "reachable_image_share": Quantity(
+        "Image-readable share",
+        2,
+        "1",
+        "(AUC − 0.5) divided by (best AUC of a reader of the scan − 0.5). A model that reads the record as well can "
+        "lie above 1.",
+    ),
 }
 
 RANKING = ("auc", "auprc", "brier", "calibration_intercept", "calibration_slope", "observed_expected")
-REACHING = ("auc", "reachable_auc", "reachable_share")
+REACHING = ("auc", "reachable_auc", "reachable_share", "reachable_image_auc", "reachable_image_share")
 DECIDING = ("threshold", "sensitivity", "specificity", "ppv", "npv")
 
 

@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
+from ichor.scores.bat import bat
 from ichor.scores.brain import brain
 from ichor.scores.func import func
 from ichor.scores.ich import ich
 from ichor.scores.ich_gs import ich_gs
 from ichor.scores.max_ich import max_ich
 from ichor.scores.nag import nag
+from ichor.scores.nine_point import nine_point
 from ichor.scores.points import Points, is_unknown
 
 IVH_PRESENT_ML = 0.1
@@ -24,14 +26,20 @@ SCORES: Mapping[str, tuple[Callable[..., Points], tuple[str, ...]]] = {
     "max_ich": (max_ich, ("nihss", "age_years", "ivh", "anticoagulant", "iph_ml", "location")),
     "brain": (brain, ("iph_ml", "prior_ich", "anticoagulant", "ivh", "onset_to_ct_h")),
     "nag": (nag, ("nihss", "anticoagulant", "glucose_mmol_l")),
+    "bat": (bat, ("blend", "hypodensity", "onset_to_ct_h")),
+    "nine_point": (nine_point, ("anticoagulant", "onset_to_ct_h", "iph_ml", "spot_sign")),
 }
-"""Score -> its function and its items; ``ivh`` is derived from ``ivh_ml``, every other item is a cohort column."""
+"""Score -> its function and its items."""
+COLUMN_OF = {"ivh": "ivh_ml", "blend": "auto_blend", "hypodensity": "auto_hypodensity"}
+"""Items whose cohort column has another name: volume for presence, the measured proxy for a reader's sign."""
+OPTIONAL_ITEMS = ("spot_sign",)
+"""Items of which unknown is one of the values that the score knows."""
 HIGHER_IS_BETTER = ("func",)
 
 
 def score_columns(score: str) -> list[str]:
     """Cohort columns that a score reads, for the check of what is known when."""
-    return ["ivh_ml" if item == "ivh" else item for item in SCORES[score][1]]
+    return [COLUMN_OF.get(item, item) for item in SCORES[score][1]]
 
 
 def score_rows(score: str, cohort: pd.DataFrame, *, ivh_present_ml: float = IVH_PRESENT_ML) -> pd.DataFrame:
@@ -58,7 +66,7 @@ def score_rows(score: str, cohort: pd.DataFrame, *, ivh_present_ml: float = IVH_
         If an item is impossible (a GCS of 2).
     """
     function, items = SCORES[score]
-    columns = {item: list(cohort["ivh_ml" if item == "ivh" else item]) for item in items}
+    columns = {item: list(cohort[column]) for item, column in zip(items, score_columns(score), strict=True)}
     if "ivh" in columns:
         columns["ivh"] = [None if is_unknown(ml) else ml > ivh_present_ml for ml in columns["ivh"]]
     found = [function(**dict(zip(items, row, strict=True))) for row in zip(*columns.values(), strict=True)]

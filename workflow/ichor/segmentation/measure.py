@@ -60,7 +60,8 @@ def measure_shard(
     for row in track(joined.to_dict("records"), "measure masks", total=len(joined)):
         keys = {key: row[key] for key in KEYS}
         found, compared, remarks = _measure(row, labels, unlabelled)
-        measured.append(keys | found | {"reasons": ";".join(dict.fromkeys(str(code) for code, _ in remarks)) or None})
+        why_empty = dict.fromkeys(str(code) for code, _ in remarks if code != Reason.SEVERAL_BLEEDS)
+        measured.append(keys | found | {"reasons": ";".join(why_empty) or None})
         cases += [keys | {"manufacturer": row["manufacturer"]} | case for case in compared]
         for code, detail in remarks:
             if code != Reason.EMPTY_MASK and isinstance(row["mask"], str):  # else segmentation has said it

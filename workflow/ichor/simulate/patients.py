@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ichor.simulate.onset import OnsetTimes, mean_risk
+
 # Share of patients with a history, Chen 2023, Table 1; the anticoagulant share is of our choice (theirs: 0.8 %).
 HISTORIES = {
     "prior_ich": 0.076,
@@ -109,7 +111,8 @@ def draw_patients(count: int, mix: CaseMix, rng: np.random.Generator) -> pd.Data
     DataFrame
         One row a patient: the variables of the record in the units of the data dictionary, what the scan shows
         (heterogeneity, irregularity, iph_ml, ivh_ml, edema_ml and their follow-up values), and the true risks
-        (risk_expansion, risk_poor_outcome, risk_death_30d) with what was drawn from them.
+        (risk_expansion, risk_poor_outcome, risk_death_30d) with what was drawn from them; risk_expansion_image is
+        the part of risk_expansion that the baseline scan shows.
     """
     rows = pd.DataFrame(index=range(count))
     _draw_person(rows, mix, rng)
@@ -180,25 +183,40 @@ def _draw_admission(rows: pd.DataFrame, rng: np.random.Generator) -> None:
 def _draw_times(rows: pd.DataFrame, mix: CaseMix, rng: np.random.Generator) -> None:
     """Onset to CT (3, 2-5 h) and the follow-up 6-48 h later, mostly about a day."""
     count = len(rows)
-    rows["onset_to_ct_h"] = np.clip(3.0 * mix.onset_factor * np.exp(rng.normal(0, 0.66, count)), 0.5, 23.5).round(1)
+    rows["onset_to_ct_h"] = _onset_times(mix).draw(count, rng)
     interval = np.where(rng.random(count) < 0.75, rng.normal(23, 4, count), rng.uniform(6.5, 47.5, count))
     rows["baseline_to_followup_h"] = np.clip(interval, 6.5, 47.5).round(1)
     rows["onset_to_followup_ct_h"] = (rows["onset_to_ct_h"] + rows["baseline_to_followup_h"]).round(1)
 
 
-def _draw_growth(rows: pd.DataFrame, mix: CaseMix, rng: np.random.Generator) -> None:
-    """Draw expansion (20 %) from its risk, then volumes at follow-up well on one side of 6 mL and 33 %."""
-    w, count = GROWTH_LOGITS, len(rows)
+def _onset_times(mix: CaseMix) -> OnsetTimes:
+    return OnsetTimes(3.0 * mix.onset_factor)
+
+
+def visible_growth_logit(rows: pd.DataFrame, mix: CaseMix) -> NDArray:
+    """Logit of expansion of patients scanned after three hours: what a reader of the baseline scan could know.
+
+    Heterogeneity, irregular margin and volume are drawn into the scan, and an anticoagulant as a fluid level
+    (`ichor.simulate.exams.plan_bleed`). The time since onset is not: nothing in a scan tells it. The center's own
+    shift is in it, as a reader knows where the scan was made.
+    """
+    w = GROWTH_LOGITS
     logit = (
         GROWTH_INTERCEPT
         + mix.growth_shift
         + w["heterogeneity"] * (rows["heterogeneity"] - 0.37) / 0.27
         + w["irregularity"] * (rows["irregularity"] - 0.38) / 0.27
         + w["log2_iph"] * np.log2(rows["iph_ml"] / 22.0)
-        + w["log2_onset"] * np.log2(rows["onset_to_ct_h"] / 3.0)
         + w["anticoagulant"] * rows["anticoagulant"]
     )
-    rows["risk_expansion"] = _logistic(logit.to_numpy())
+    return logit.to_numpy(float)
+
+
+def _draw_growth(rows: pd.DataFrame, mix: CaseMix, rng: np.random.Generator) -> None:
+    """Draw expansion (20 %) from its risk, then volumes at follow-up well on one side of 6 mL and 33 %."""
+    count, visible, per_doubling = len(rows), visible_growth_logit(rows, mix), GROWTH_LOGITS["log2_onset"]
+    rows["risk_expansion"] = _logistic(visible + per_doubling * np.log2(rows["onset_to_ct_h"].to_numpy() / 3.0))
+    rows["risk_expansion_image"] = mean_risk(visible, _onset_times(mix), per_doubling)
     expands = draw_events(rows["risk_expansion"].to_numpy(), rng)
     rows["expansion"] = expands.astype(int)
     gross = np.maximum(GROSS_ML, GROSS_SHARE * rows["iph_ml"]) * np.exp(np.abs(rng.normal(0, 0.30, count)))

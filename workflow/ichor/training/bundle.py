@@ -20,9 +20,20 @@ from ichor.models import registry
 from ichor.models.tabular import TabularModel
 from ichor.reasons import Reason
 
-FORMAT = 2
+FORMAT = 3  # 3: settings `balance`, and the log odds that training saw
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
-_PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "torch", "timm", "monai", "safetensors", "nibabel")
+_PACKAGES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "scikit-learn",
+    "torch",
+    "timm",
+    "monai",
+    "safetensors",
+    "nibabel",
+    "xgboost-cpu",
+)
 
 
 def code_digest(kind: str) -> str:
@@ -123,7 +134,7 @@ class TabularPredictor:
         if usable.any():
             made.loc[usable, "probability"] = self.model.probability(design[usable])
         made.loc[~usable, "reason"] = str(Reason.MISSING_INPUT)
-        absent = rows.loc[~usable, self.model.columns()].isna()
+        absent = rows.loc[~usable, self.model.required()].isna()
         made.loc[~usable, "detail"] = [
             "missing: " + ", ".join(absent.columns[line]) if line.any() else "predictors give no value"
             for line in absent.to_numpy()

@@ -90,10 +90,13 @@ class Views:
         int16 ``(n, x, y, z)``.
     masks : numpy.ndarray
         uint8 ``(n, labels, x, y, z)``.
+    record : numpy.ndarray, optional
+        float32 ``(n, columns)`` of `ichor.training.record.Record.matrix`, for networks that read it beside the image.
     """
 
     image_hu: np.ndarray
     masks: np.ndarray
+    record: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.image_hu)
@@ -182,12 +185,7 @@ def view_of(image: Volume, labels: np.ndarray | None, spec: InputSpec) -> tuple[
     UnusableScanError
         If the crop has no hematoma to be centred on.
     """
-    if spec.view == "crop":
-        center = crops.hematoma_center(labels == MASK_LABELS["iph"])
-        if center is None:
-            raise UnusableScanError(Reason.EMPTY_MASK, "the mask holds no parenchymal hemorrhage to centre the crop on")
-    else:
-        center = image.head_center()
+    center = center_of(image, labels, spec)
     view = crops.resample_to_grid(image, image.spacing_mm, center, spec.grid, fill=crops.AIR_HU)
     masks = np.empty((len(spec.mask_labels), *spec.grid.shape), dtype=np.uint8)
     for index, label in enumerate(spec.mask_labels):
@@ -196,6 +194,16 @@ def view_of(image: Volume, labels: np.ndarray | None, spec: InputSpec) -> tuple[
         share = crops.resample_to_grid(filled, image.spacing_mm, center, spec.grid, within=box)
         masks[index] = np.rint(share * 255)
     return np.clip(np.rint(view), -1024, 3071).astype(np.int16), masks
+
+
+def center_of(image: Volume, labels: np.ndarray | None, spec: InputSpec) -> np.ndarray:
+    """Middle of a scan's view in its voxel coordinates; parameters and errors as of `view_of`."""
+    if spec.view == "head":
+        return image.head_center()
+    center = crops.hematoma_center(labels == MASK_LABELS["iph"])
+    if center is None:
+        raise UnusableScanError(Reason.EMPTY_MASK, "the mask holds no parenchymal hemorrhage to centre the crop on")
+    return center
 
 
 def channels_of(
@@ -222,17 +230,29 @@ def channels_of(
     return made
 
 
-def _read_view(row, spec: InputSpec, cache: VolumeCache | None) -> tuple[np.ndarray, np.ndarray]:
+def read_scan(row, spec: InputSpec, cache: VolumeCache | None) -> tuple[Volume, np.ndarray | None]:
+    """Scan of a cohort row, and its mask's labels if the spec needs them.
+
+    Raises
+    ------
+    UnusableScanError
+        If a file is absent, cannot be read, or does not hold what the tables name.
+    """
     content = getattr(row, "image_sha256", None)
     read_image = partial(cache.volume, content=content) if cache and isinstance(content, str) else read_volume
     with _unusable_if_unreadable():
         image = read_image(_path(row.image, Reason.NO_SCAN, "no accepted baseline scan"))
-        labels = None
-        if spec.needs_mask:
-            mask = read_volume(_path(row.mask, Reason.SEGMENTATION_FAILED, "no predicted mask"))
-            if mask.shape != image.shape or not np.allclose(image.affine, mask.affine, atol=1e-2):
-                raise UnusableScanError(Reason.SEGMENTATION_FAILED, "the mask's grid is not the scan's")
-            labels = mask[:, :, :]
+        if not spec.needs_mask:
+            return image, None
+        mask = read_volume(_path(row.mask, Reason.SEGMENTATION_FAILED, "no predicted mask"))
+        if mask.shape != image.shape or not np.allclose(image.affine, mask.affine, atol=1e-2):
+            raise UnusableScanError(Reason.SEGMENTATION_FAILED, "the mask's grid is not the scan's")
+        return image, mask[:, :, :]
+
+
+def _read_view(row, spec: InputSpec, cache: VolumeCache | None) -> tuple[np.ndarray, np.ndarray]:
+    image, labels = read_scan(row, spec, cache)
+    with _unusable_if_unreadable():  # voxels are read when they are asked for
         return view_of(image, labels, spec)
 
 

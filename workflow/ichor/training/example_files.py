@@ -7,6 +7,7 @@ several processes of one training share them.
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,13 +74,36 @@ def make_examples(
     return Examples(views, labels), outcome["usable"]
 
 
+def add_record(folder: Path, name: str, examples: Examples, record: np.ndarray) -> Examples:
+    """Put the records of some examples into the folder too.
+
+    Parameters
+    ----------
+    folder, name
+        As for `make_examples`.
+    examples : ichor.training.loop.Examples
+        What that gave.
+    record : numpy.ndarray
+        float32 ``(n, columns)``, see `ichor.training.record.Record.matrix`.
+
+    Returns
+    -------
+    ichor.training.loop.Examples
+        With the records.
+    """
+    np.save(_file(folder, name, "record"), record)
+    return replace(examples, views=replace(examples.views, record=record))
+
+
 def read_examples(folder: Path, name: str) -> Examples:
-    """Examples that `make_examples` has put into a folder."""
+    """Examples that `make_examples` and `add_record` have put into a folder."""
     labels = np.load(_file(folder, name, "labels"))
+    of_record = _file(folder, name, "record")
+    record = np.load(of_record) if of_record.is_file() else None
     image_hu, masks = (
         np.load(_file(folder, name, part), mmap_mode="r")[: len(labels)] for part in ("image_hu", "masks")
     )
-    return Examples(Views(image_hu, masks), labels)
+    return Examples(Views(image_hu, masks, record), labels)
 
 
 def _file(folder: Path, name: str, part: str) -> Path:

@@ -1,5 +1,6 @@
 """Fit any model of the registry on one split's train and tune rows, and save its bundle."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ from ichor.reasons import Reason
 from ichor.training import bundle
 from ichor.training.job import MINIMUM_PER_CLASS, Job, check_fitting, describe, identity, too_few
 from ichor.training.rows import columns_read, model_rows
+from ichor.training.synthetic import refuse_foreign_target, shortage, synthetic_rows
 from ichor.training.unmeasured import LABEL_OF, remark, unknown_labels, without
 
 
@@ -31,6 +33,8 @@ def fit_model(
     threads: int = 1,
     volumes_dir: str | Path | None = None,
     processes: int = 1,
+    synthetic: pd.DataFrame | None = None,
+    trained_on: Iterable[str] | None = None,
 ) -> pd.DataFrame:
     """Fit a model on the train rows of a split, watched on its tune rows, and save it.
 
@@ -48,6 +52,10 @@ def fit_model(
         Where training can be continued from, and where the bundle goes.
     device, precision, threads, volumes_dir, processes
         See :class:`ichor.training.job.Job`.
+    synthetic : pandas.DataFrame, optional
+        Table ``synthetic`` of the split, for a model with the arm ``synthetic`` and no other.
+    trained_on : iterable of str, optional
+        Patients that their generator learned from, if it did.
 
     Returns
     -------
@@ -59,7 +67,8 @@ def fit_model(
     ichor.errors.StudyError
         On wrong settings.
     ichor.cohort.fences.LeakError
-        If a row that is no train or tune row of this split would be learned from.
+        If a row that is no train or tune row of this split would be learned from, or a synthetic case that was not
+        made from its train rows alone.
     """
     spec = registry.resolve(spec, f"models.{task}.{model}")
     if cohort.empty:
@@ -73,31 +82,40 @@ def fit_model(
     paths["volumes_dir"] = Path(volumes_dir) if volumes_dir else None
     job = Job(task, target, model, split, spec, seed, device, precision, threads, **paths, processes=processes)
     labels = rows.loc[rows["role"] == "train", "label"]
-    reason = _no_training_set(labels)
+    reason, remarks = _no_training_set(labels), []
     if reason is None:
         if registry.family(spec["kind"]) == "tabular":
             fitted = _fit_tabular(job, rows)
         else:  # imported here, because a tabular model must not pay for torch
             from ichor.training.networks import fit_network
 
-            fitted = fit_network(job, rows)
+            refuse_foreign_target(job)
+            fitted = fit_network(job, rows, synthetic_rows(job, synthetic, cohort, trained_on))
+            remarks = shortage(job, fitted or {})
         reason = None if fitted else Reason.TOO_FEW_EVENTS
     if reason is not None:
         needed = [name for name, label in LABEL_OF.items() if label in unknown and name in columns_read(spec)]
         return _without_model(job, labels, reason, needed)
-    return tables.frame("status", [remark(job.name, model, left_out)]) if left_out else tables.empty("status")
+    remarks += [remark(job.name, model, left_out)] if left_out else []
+    return tables.frame("status", remarks)
 
 
 def _fit_tabular(job: Job, rows: pd.DataFrame) -> bool:
     model = registry.load(job.spec["kind"]).Model(job.spec)
     refuse_late_predictors(model.columns())
-    train = rows[rows["role"] == "train"]
-    design = model.design(train)
-    usable = model.usable(design)
-    if too_few(train["label"][usable]):
+    parts, designs = {}, {}
+    for role in ("train", "tune"):
+        of_role = rows[rows["role"] == role]
+        design = model.design(of_role)
+        usable = model.usable(design)
+        parts[role], designs[role] = of_role[usable], design[usable]
+    labels = {role: part["label"].to_numpy(dtype=int) for role, part in parts.items()}
+    if too_few(labels["train"]):
         return False
-    check_fitting(job, rows, train=train[usable])
-    model.fit(design[usable], train["label"][usable].to_numpy(dtype=int), job.seed)
+    check_fitting(job, rows, **parts)
+    model.fit(designs["train"], labels["train"], job.seed)
+    if len(labels["tune"]):
+        model.choose(designs["tune"], labels["tune"])
     arrays, facts = model.state()
     bundle.save(job.bundle_dir, arrays, {**describe(job, rows), "features": model.columns(), "state": facts})
     return True

@@ -9,17 +9,20 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 from torch import nn
-from torch.nn import functional
 
 from ichor.errors import StudyError
 from ichor.imaging.augment import AugmentRanges, draw_change
 from ichor.progress import track
 from ichor.seeds import seed_for
 from ichor.training import checkpoint
+from ichor.training.balance import Plan
 from ichor.training.data import InputSpec, Views, channels_of
 from ichor.training.device import autocast
 from ichor.training.group import Group
+from ichor.training.learning_rate import learning_rate_factor
 from ichor.training.loop_settings import LoopSettings
+from ichor.training.losses import summed_loss
+from ichor.training.record import shown
 from ichor.training.whole_batches import see_whole_batches
 
 GRADIENT_NORM_LIMIT = 1.0
@@ -55,10 +58,14 @@ class Training:
     seed : int
         Seed of this network.
     prior_logit : float
-        Log odds of label 1 among the train rows. It is added to what the network gives, so that training starts at
-        the base rate; with balanced classes it is added at prediction only, which takes the weights' shift back.
+        Added to what the network gives, to predict: log odds of label 1, see `ichor.training.balance`.
+    plan : ichor.training.balance.Plan, optional
+        What training sees; without it every example once, with `prior_logit` as offset, so that it starts at the base
+        rate.
     group : Group
         The processes that do it together.
+    record_dropout : float
+        Share of the train images that are shown without their record, where they have any.
     """
 
     inputs: InputSpec
@@ -68,7 +75,9 @@ class Training:
     precision: str
     seed: int
     prior_logit: float = 0.0
+    plan: Plan | None = None
     group: Group = field(default_factory=Group)
+    record_dropout: float = 0.0
 
 
 @dataclass
@@ -180,14 +189,15 @@ def _resume(network: nn.Module, optimizer: torch.optim.Optimizer, path: Path, fi
 
 
 def predict_logits(network: nn.Module, training: Training, views: Views) -> np.ndarray:
-    """Logits of unchanged images under the train rows' prevalence, float64 ``(n,)``; each process works on a share."""
+    """Logits of unchanged images, `Training.prior_logit` added, float64 ``(n,)``; each process works on a share."""
     network.eval()
     logits, mine = np.zeros(len(views)), range(len(views))[training.group.share(len(views))]
     with torch.inference_mode(), autocast(training.device, training.precision):
         for start in range(mine.start, mine.stop, training.settings.batch_size):
             rows = range(start, min(start + training.settings.batch_size, mine.stop))
             batch = np.stack([channels_of(views.image_hu[row], views.masks[row], training.inputs) for row in rows])
-            found = network(torch.from_numpy(batch).to(training.device))[:, 0]
+            record = [] if views.record is None else [views.record[rows.start : rows.stop]]
+            found = network(*(torch.from_numpy(part).to(training.device) for part in (batch, *record)))[:, 0]
             logits[rows.start : rows.stop] = found.float().cpu().numpy()
     return training.group.sum(logits) + training.prior_logit  # where a row is another's, 0 was added
 
@@ -203,13 +213,6 @@ def monitored(network: nn.Module, training: Training, tune_set: Examples) -> flo
     return float(np.mean(np.logaddexp(0.0, logits) - labels * logits))
 
 
-def learning_rate_factor(step: int, warmup_steps: int, steps: int) -> float:
-    """Share of the highest learning rate at a step: linear rise, then cosine to 0."""
-    if step < warmup_steps:
-        return (step + 1) / (warmup_steps + 1)
-    return 0.5 * (1 + math.cos(math.pi * (step - warmup_steps) / max(1, steps - warmup_steps)))
-
-
 def _train_epoch(
     network: nn.Module, optimizer: torch.optim.Optimizer, training: Training, train_set: Examples, epoch: int
 ) -> float:
@@ -217,21 +220,19 @@ def _train_epoch(
     settings = training.settings
     network.train()
     torch.manual_seed(seed_for(training.seed, "torch", epoch))  # dropout
-    batches = list(_batches(len(train_set), settings.batch_size, training.seed, epoch))
-    balanced = settings.class_weights == "balanced"
-    weight = torch.tensor(math.exp(-training.prior_logit) if balanced else 1.0, device=training.device)
-    offset = 0.0 if balanced else training.prior_logit
+    plan = training.plan or Plan(np.arange(len(train_set)), training.prior_logit, training.prior_logit)
+    batches = list(_batches(len(plan.rows), settings.batch_size, training.seed, epoch))
     total = 0.0
     for number, rows in enumerate(batches):
         step = epoch * len(batches) + number
         factor = learning_rate_factor(step, settings.warmup_epochs * len(batches), settings.epochs * len(batches))
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * factor
-        images, labels = _changed_batch(train_set, rows[training.group.take(len(rows))], training, epoch)
+        mine = rows[training.group.take(len(rows))]
+        inputs, labels = _changed_batch(train_set, mine, plan.rows[mine], training, epoch)
         with autocast(training.device, training.precision):
-            logits = network(images.to(training.device))[:, 0].float() + offset
-        labels = labels.to(training.device)
-        losses = functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weight, reduction="sum")
+            logits = network(*(part.to(training.device) for part in inputs))[:, 0].float() + plan.prior_logit_seen
+        losses = summed_loss(logits, labels.to(training.device), plan.positive_weight, plan.focal_gamma)
         loss = losses / len(rows)  # this process's part of the mean over the whole batch
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -239,7 +240,7 @@ def _train_epoch(
         nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM_LIMIT)
         optimizer.step()
         total += float(loss.detach()) * len(rows)
-    return float(training.group.sum(total)) / len(train_set)
+    return float(training.group.sum(total)) / len(plan.rows)
 
 
 def _batches(n: int, batch_size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
@@ -253,20 +254,18 @@ def _number_of_batches(n: int, batch_size: int) -> int:
 
 
 def _changed_batch(
-    examples: Examples, rows: np.ndarray, training: Training, epoch: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    images = []
-    for row in rows:
-        rng = np.random.default_rng(seed_for(training.seed, "augment", epoch, row))
+    examples: Examples, places: np.ndarray, rows: np.ndarray, training: Training, epoch: int
+) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """Changed images, and records; an example that is seen twice (`rows`) is changed by its two places in the plan."""
+    images, views = [], examples.views
+    for place, row in zip(places, rows, strict=True):
+        rng = np.random.default_rng(seed_for(training.seed, "augment", epoch, place))
         change = draw_change(training.augment, rng)
-        views = examples.views
         images.append(channels_of(views.image_hu[row], views.masks[row], training.inputs, change))
-    return torch.from_numpy(np.stack(images)), torch.from_numpy(examples.labels[rows])
-
-
-def prior_logit(labels: np.ndarray) -> float:
-    """Log odds of label 1; both labels must occur."""
-    return math.log((labels == 1).sum() / (labels == 0).sum())
+    inputs = [np.stack(images)]
+    if views.record is not None:
+        inputs.append(shown(views.record[rows], training.record_dropout, training.seed, epoch, places))
+    return [torch.from_numpy(part) for part in inputs], torch.from_numpy(examples.labels[rows])
 
 
 def _optimizer(network: nn.Module, settings: LoopSettings) -> torch.optim.AdamW:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ichor.errors import StudyError
+from ichor.settings import require_choice
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,6 @@ class LoopSettings:
         Counts.
     learning_rate, weight_decay : float
         Of AdamW; the rate rises linearly over the warm-up and falls along a cosine to 0.
-    class_weights : {"none", "balanced"}
-        Whether both classes weigh the same in the loss.
     monitor : {"loss", "auc"}
         Figure of the tune rows that decides which epoch is best.
     keep : {"best", "last"}
@@ -30,7 +29,6 @@ class LoopSettings:
     learning_rate: float
     weight_decay: float
     warmup_epochs: int
-    class_weights: str
     monitor: str
     keep: str
     patience: int
@@ -42,7 +40,5 @@ class LoopSettings:
         for name in ("epochs", "batch_size", "checkpoint_every_epochs", "seeds"):
             if getattr(self, name) < 1:
                 raise StudyError(f"training.{name}: found {getattr(self, name)}; write 1 or more")
-        choices = {"class_weights": ("none", "balanced"), "monitor": ("loss", "auc"), "keep": ("best", "last")}
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise StudyError(f"training.{name}: found {getattr(self, name)!r}; write {' or '.join(allowed)}")
+        require_choice("training.monitor", self.monitor, ("loss", "auc"))
+        require_choice("training.keep", self.keep, ("best", "last"))

@@ -12,11 +12,12 @@ import torch
 from ichor.imaging.augment import AugmentRanges
 from ichor.seeds import seed_for
 from ichor.training import checkpoint
+from ichor.training.balance import Balance, plan
 from ichor.training.data import InputSpec
 from ichor.training.device import make_deterministic
 from ichor.training.example_files import read_examples
 from ichor.training.group import Group
-from ichor.training.inference import network_of
+from ichor.training.inference import network_of, start
 from ichor.training.launch import launch
 from ichor.training.loop import Examples, LoopSettings, Training, train
 
@@ -35,8 +36,10 @@ class Member:
         ``"32"`` or ``"bf16"``.
     threads : int
         CPU threads of each process.
-    prior_logit : float
-        Log odds of label 1 among the train rows.
+    n_real : int
+        Train examples that are real; synthetic ones follow.
+    ratio : str
+        Of events to others, see `ichor.training.balance.plan`.
     path, fingerprint : str
         Checkpoint file, and what it must be of.
     """
@@ -45,7 +48,8 @@ class Member:
     seed: int
     precision: str
     threads: int
-    prior_logit: float
+    n_real: int
+    ratio: str
     path: str
     fingerprint: str
 
@@ -56,6 +60,7 @@ def train_member(
     """Train the network in this process, one of `group`, and return its weights, on the CPU."""
     make_deterministic(device, member.threads)
     spec, inputs = member.spec, InputSpec.from_settings(member.spec["input"])
+    balanced = plan(train_set.labels, member.n_real, Balance.of(spec), member.ratio, member.seed)
     training = Training(
         inputs=inputs,
         augment=AugmentRanges(**spec["augment"]),
@@ -63,11 +68,15 @@ def train_member(
         device=device,
         precision=member.precision,
         seed=member.seed,
-        prior_logit=member.prior_logit,
+        prior_logit=balanced.prediction_logit,
+        record_dropout=spec["record"]["dropout"],
+        plan=balanced,
         group=group or Group(),
     )
     torch.manual_seed(seed_for(member.seed, "initial weights"))
-    return train(network_of(spec, inputs), training, train_set, tune_set, Path(member.path), member.fingerprint)
+    network = network_of(spec, inputs, 0 if train_set.views.record is None else train_set.views.record.shape[1])
+    start(network, spec)
+    return train(network, training, train_set, tune_set, Path(member.path), member.fingerprint)
 
 
 def train_member_together(member: Member, device: torch.device, folder: Path, processes: int) -> checkpoint.Tensors:

@@ -1,23 +1,22 @@
 """Fit the networks of one model: scans read once, one training per seed, one bundle."""
 
-import time
 from pathlib import Path
 
 import pandas as pd
-import torch
 
-from ichor.seeds import seed_for
 from ichor.training import bundle
-from ichor.training.checkpoint import fingerprint
+from ichor.training.candidates import Sets, train_candidates
 from ichor.training.data import InputSpec
 from ichor.training.device import choose_device, first_gpus, make_deterministic
-from ichor.training.example_files import examples_folder, make_examples
+from ichor.training.example_files import add_record, examples_folder, make_examples
+from ichor.training.inference import network_of, start
 from ichor.training.job import Job, check_fitting, describe, too_few
-from ichor.training.loop import Examples, LoopSettings, prior_logit, refuse_empty_shares
-from ichor.training.member import Member, train_member, train_member_together
+from ichor.training.loop import Examples, refuse_empty_shares
+from ichor.training.loop_settings import LoopSettings
+from ichor.training.record import Record
 
 
-def fit_network(job: Job, rows: pd.DataFrame) -> bool:
+def fit_network(job: Job, rows: pd.DataFrame, synthetic: pd.DataFrame | None = None) -> dict | None:
     """Train and save a network model.
 
     Parameters
@@ -26,11 +25,13 @@ def fit_network(job: Job, rows: pd.DataFrame) -> bool:
         What is fitted.
     rows : pandas.DataFrame
         Train rows, which are fitted on, and tune rows, which choose the epoch, with column ``label``.
+    synthetic : pandas.DataFrame, optional
+        Rows of synthetic cases, see `ichor.training.synthetic.synthetic_rows`, that are added to the train rows.
 
     Returns
     -------
-    bool
-        False if too few train rows have a usable scan.
+    dict or None
+        What the bundle says under ``balance``; None if too few train rows have a usable scan.
     """
     device = choose_device(job.device)
     if device.type == "cuda":
@@ -42,18 +43,45 @@ def fit_network(job: Job, rows: pd.DataFrame) -> bool:
         sets, usable = {}, {}
         for role, words in {"train": "training", "tune": "tuning"}.items():
             of_role, what = rows[rows["role"] == role], f"read {words} scans for {job.model}"
+            if role == "train" and synthetic is not None:
+                of_role = pd.concat([of_role, synthetic])
             sets[role], found = make_examples(folder, role, of_role, inputs, what, job.volumes_dir)
             usable[role] = of_role[found]
+        usable["train"] = usable["train"][usable["train"].index.isin(rows.index)]  # the others are synthetic
         if too_few(usable["train"]["label"]):
-            return False
+            return None
         check_fitting(job, rows, **usable)
-        refuse_empty_shares(len(sets["train"]), settings.batch_size, job.processes)
-        prior = prior_logit(sets["train"].labels)
-        arrays = _train_all(job, device, folder, sets["train"], sets["tune"], prior)
+        n_real = len(usable["train"])
+        refuse_empty_shares(n_real, settings.batch_size, job.processes)  # more rows make no batch smaller than that
+        said = _with_record(job, folder, sets, usable) | _initial_weights(job, inputs, sets["train"])
+        arrays, trained = train_candidates(job, device, Sets(folder, sets["train"], sets["tune"], n_real, said))
     learned = rows[rows.index.isin([*usable["train"].index, *usable["tune"].index])]
-    facts = {"input": describe_input(inputs), "members": settings.seeds, "prior_logit": prior}
+    facts = {"input": describe_input(inputs), "members": settings.seeds, **said, **trained}
     bundle.save(job.bundle_dir, arrays, {**describe(job, learned), **facts})
-    return True
+    return trained["balance"]
+
+
+def _with_record(job: Job, folder: Path, sets: dict[str, Examples], usable: dict[str, pd.DataFrame]) -> dict:
+    """Add the record to the examples, where it is read, prepared as the train rows say; facts for the bundle."""
+    features = job.spec["record"]["features"]
+    if not features:
+        return {}
+    record = Record.fitted(features, usable["train"])
+    for role, rows in usable.items():
+        sets[role] = add_record(folder, role, sets[role], record.matrix(rows))
+    return {"record": record.facts()}
+
+
+def _initial_weights(job: Job, inputs: InputSpec, train_set: Examples) -> dict:
+    """Say, before anything is trained, what is taken of the file that training starts from; facts for the bundle."""
+    if not job.spec.get("weights"):
+        return {}
+    record = train_set.views.record
+    taken = start(network_of(job.spec, inputs, 0 if record is None else record.shape[1]), job.spec)
+    print(f"{job.name}: starts from {taken['file']} (SHA-256 {taken['sha256']}), {taken['taken']} tensors taken")
+    for key in ("adapted", "not_fitting", "from_scratch"):
+        print(f"  {key.replace('_', ' ')}: {', '.join(taken[key]) or 'none'}")
+    return {"initial_weights": taken}
 
 
 def describe_input(inputs: InputSpec) -> dict:
@@ -75,32 +103,3 @@ def describe_input(inputs: InputSpec) -> dict:
         "channels": channels,
         "outside_hu": -1000,
     }
-
-
-def _train_all(
-    job: Job, device: torch.device, folder: Path, train_set: Examples, tune_set: Examples, prior: float
-) -> dict:
-    """Weights of each network of the model, by ``<number>.<name>``."""
-    sets = [part for examples in (train_set, tune_set) for part in (examples.views.image_hu, examples.views.masks)]
-    sets += [train_set.labels, tune_set.labels]
-    facts = {"spec": job.spec, "precision": job.precision, "threads": job.threads, "processes": job.processes}
-    facts |= {"code": bundle.code_digest(job.spec["kind"]), "versions": bundle.versions()}
-    arrays = {}
-    for number in range(job.spec["training"]["seeds"]):
-        seed = seed_for(job.seed, job.task, job.target, job.model, job.split, number)
-        path = job.checkpoint_dir / f"network-{number}.safetensors"
-        mark = fingerprint({**facts, "seed": seed}, sets)
-        member = Member(job.spec, seed, job.precision, job.threads, prior, str(path.resolve()), mark)
-        started = time.monotonic()
-        if job.processes > 1:
-            weights = train_member_together(member, device, folder, job.processes)
-        else:
-            weights = train_member(member, device, train_set, tune_set)
-        print(_trained(job, number, time.monotonic() - started, device))
-        arrays |= {f"{number}.{name}": tensor.numpy() for name, tensor in weights.items()}
-    return arrays
-
-
-def _trained(job: Job, number: int, seconds: float, device: torch.device) -> str:
-    where = f"{device}, {job.processes} processes" if job.processes > 1 else device
-    return f"{job.name}: network {number + 1} of {job.spec['training']['seeds']} trained in {seconds:.1f} s on {where}"

@@ -50,4 +50,5 @@ def columns_read(spec: dict) -> list[str]:
     if registry.family(spec["kind"]) == "tabular":
         return registry.load(spec["kind"]).Model(spec).columns()
     image, mask = ["image", "image_sha256"], ["mask", "mask_sha256"]
-    return [*image, *mask] if InputSpec.from_settings(spec["input"]).needs_mask else image
+    scan = [*image, *mask] if InputSpec.from_settings(spec["input"]).needs_mask else image
+    return [*scan, *spec["record"]["features"]]

@@ -38,7 +38,8 @@ def without(spec: dict, labels: list[str]) -> tuple[dict, list[str]]:
     """
     spec, left_out = copy.deepcopy(spec), []
     volumes = [name for name, label in LABEL_OF.items() if label in labels]
-    for settings, key, unknown in ((spec, "features", volumes), (spec.get("input", {}), "mask_labels", labels)):
+    read = (spec, "features", volumes), (spec.get("record", {}), "features", volumes)
+    for settings, key, unknown in (*read, (spec.get("input", {}), "mask_labels", labels)):
         kept = [name for name in settings.get(key, []) if name not in unknown]
         if kept and len(kept) < len(settings[key]):
             left_out += [name for name in settings[key] if name in unknown]

@@ -1,0 +1,41 @@
+"""The config files that are laid over a study: they fit the schema, and the arms of the expansion study are arms."""
+
+import copy
+
+import pytest
+import yaml
+
+from ichor import study
+from ichor.evaluation.study_arms import study_models
+from ichor.models import registry
+
+
+def laid_over(base: dict, *others: dict) -> dict:
+    """Lay mappings over each other, key by key, as Snakemake does with several config files."""
+    out = copy.deepcopy(base)
+    for other in others:
+        for key, value in other.items():
+            both = isinstance(value, dict) and isinstance(out.get(key), dict)
+            out[key] = laid_over(out[key], value) if both else copy.deepcopy(value)
+    return out
+
+
+@pytest.mark.parametrize("files", [["expansion_study"], ["expansion_study", "middle"]])
+def test_the_expansion_study_has_its_arms_and_floors(repository, files):
+    config = laid_over(
+        *(yaml.safe_load((repository / f"config/{name}.yaml").read_text()) for name in ["config", *files])
+    )
+    study.check_config(config, files)
+    models = {
+        name: registry.resolve(spec, f"models.expansion.{name}") for name, spec in config["models"]["expansion"].items()
+    }
+    found = study_models(models)
+    arms = [model.arm for model in found if model.part == "arm"]
+    assert arms[0] == "none" and set(arms) == {
+        "none", "oversample 1:2", "class_weights", "focal", "synthetic 1:2", "synthetic 1:1", "synthetic tune",
+    }  # fmt: skip
+    assert [model.name for model in found if model.part == "network"] == ["vit_record"]
+    floors = {model.name for model in found if model.part == "floor"}
+    assert {"volume", "logistic", "xgboost", "radiomics", "brain_score", "nag_score", "bat_score"} < floors
+    generators = {model.balance["generator"] for model in found if model.balance} - {""}
+    assert generators <= set(config["synthesis"]["generators"])

@@ -1,0 +1,1 @@
+"""One kind of generator per file; the config's kind is the file's name."""
