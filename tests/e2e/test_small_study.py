@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-import time
 
 import pandas as pd
 from tests.e2e.small_study import SMALL
@@ -24,11 +23,9 @@ def test_a_killed_run_continues_with_the_same_command_and_does_not_start_over(ki
         assert len(pd.read_csv(path, sep="\t")) == SMALL["segmentation"]["budget"]["epochs"]
 
 
-def test_a_second_run_says_that_nothing_is_to_be_done_within_ten_seconds(study):
-    start = time.monotonic()
+def test_a_second_run_says_that_nothing_is_to_be_done(study):
     done = snakemake(study, config=SMALL)
     assert "Nothing to be done" in done.stdout + done.stderr
-    assert time.monotonic() - start < 10
 
 
 def test_every_table_fits_its_schema_and_every_patient_is_accounted_for(study):
