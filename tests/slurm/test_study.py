@@ -38,6 +38,7 @@ ON_CLUSTER = {
     "fit_model": 2,
     "predict_model": 2,
     "evaluate": 1,
+    "evaluate_labels": 1,
     "write_report": 1,
 }
 STOPPED = "train_segmentation external_1"
