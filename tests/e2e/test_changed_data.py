@@ -84,7 +84,7 @@ class Hospitals:
     def run(self, **changes) -> dict[str, bool]:
         """Run the workflow; say for every job that was planned whether it was kept."""
         before = {path: path.stat().st_mtime_ns for path in self.folder.glob("work/records/*/*.json")}
-        done = snakemake(self.folder, config=CONFIG | changes)
+        done = snakemake(self.folder, "evaluation", config=CONFIG | changes)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
         recent = [p for p in self.folder.glob("work/records/*/*.json") if before.get(p) != p.stat().st_mtime_ns]
         return {f"{path.parent.name} {path.stem}": json.loads(path.read_text())["kept"] for path in sorted(recent)}
