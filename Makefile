@@ -7,7 +7,7 @@ SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
 SNAKEFILES := Snakefile workflow/Snakefile $(wildcard workflow/rules/*.smk)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test format lint unit workflow-tests end-to-end test-slurm bench bench-planning bench-throughput bench-ingest bench-refusals bench-hostile bench-networks bench-inference bench-generators lock conda-environment clean
+.PHONY: help install demo test format lint unit workflow-tests end-to-end test-slurm bench bench-planning bench-throughput bench-ingest bench-refusals bench-hostile bench-networks bench-inference bench-generators bench-outcome bench-expansion lock conda-environment clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -40,12 +40,12 @@ workflow-tests: install
 	$(BIN)/python -m pytest tests/workflow -n $(CORES)
 
 end-to-end: install
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest tests/e2e -n 2 --dist loadfile --timeout 1800
 
 test-slurm: install  ## Cluster tests on a real Slurm that they start and stop (root on Debian; .ci/run installs it)
 	$(BIN)/python -m pytest tests/slurm
 
-bench: bench-planning bench-throughput bench-ingest bench-refusals bench-hostile bench-networks bench-inference bench-generators  ## Measure everything: a table and benchmarks/results.json (hours)
+bench: bench-planning bench-throughput bench-ingest bench-refusals bench-hostile bench-networks bench-inference bench-generators bench-outcome bench-expansion  ## Measure everything: a table and benchmarks/results.json (hours)
 	@$(BIN)/python benchmarks/rows.py
 
 bench-planning: install  ## Time to plan 100 to 100,000 scans, against one rule per scan and stage
@@ -62,6 +62,12 @@ bench-inference: install  ## Every inference profile against nnU-Net's own predi
 
 bench-generators: install  ## Training step, memory and drawing of the diffusion generator, U-KAN against MONAI's U-net
 	$(BIN)/python benchmarks/generators.py
+
+bench-outcome: install  ## Training of an outcome network against a plain MONAI script; all outcome models of one patient
+	$(BIN)/python benchmarks/outcome_training.py
+
+bench-expansion: demo  ## All expansion predictors of one patient of the demo, volume in memory
+	$(BIN)/python benchmarks/expansion_patient.py
 
 bench-hostile: install  ## Ingest of 5,000 hostile and broken files among good series
 	$(BIN)/python benchmarks/hostile_files.py
