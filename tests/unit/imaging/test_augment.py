@@ -90,3 +90,53 @@ def test_zero_ranges_change_nothing(volume):
 def test_large_turns_are_refused():
     with pytest.raises(ValueError, match="rotation_deg"):
         AugmentRanges(rotation_deg=30)
+
+
+def test_a_probability_does_each_change_for_its_share_of_the_images():
+    """The published code of Cobo et al. (MLMI 2024) zooms every training image by 1.1: nothing of it is random."""
+    ranges = AugmentRanges(rotation_deg=5.0, shift_mm=3.0, zoom=0.1, noise=0.01, crop=0.2, probability=0.5)
+    changes = [draw_change(ranges, np.random.default_rng(seed)) for seed in range(1000)]
+    done = {
+        "turn": [change.rotation_deg != 0 for change in changes],
+        "shift": [change.shift_mm != (0, 0, 0) for change in changes],
+        "zoom": [change.zoom != 1 for change in changes],
+        "light": [change.brightness != 0 for change in changes],
+        "noise": [change.noise > 0 for change in changes],
+        "crop": [change.crop > 0 for change in changes],
+    }
+    assert all(0.45 < np.mean(each) < 0.55 for each in done.values())
+    assert np.abs(np.corrcoef(list(done.values())) - np.eye(6)).max() < 0.12  # each for itself
+    zooms = np.array([change.zoom for change in changes])
+    assert zooms.min() < 0.91 and zooms.max() > 1.09
+    assert abs(np.mean([change.zoom > 1 for change in changes]) - 0.25) < 0.05  # smaller as often as larger
+
+
+def test_a_probability_of_one_draws_what_was_drawn_before_there_was_one():
+    rng = np.random.default_rng(8)
+    draws, noise_seed = rng.uniform(-1, 1, size=8), int(rng.integers(2**63))
+    change = draw_change(AugmentRanges(), np.random.default_rng(8))
+    assert change.rotation_deg == draws[0] * 10 and change.zoom == 1 + draws[4] * 0.05
+    assert change.shift_mm == tuple(draws[1:4] * 6) and change.noise_seed == noise_seed
+    assert (change.noise, change.crop) == (0.02, 0)
+
+
+def test_a_crop_shows_its_part_of_the_image_on_the_whole_grid():
+    along_x = np.broadcast_to(np.arange(16, dtype=np.float32)[:, None, None], (16, 16, 3))
+    inner = slice(1, -1)  # the outermost voxels lie beside the middle of the crop's first and last one
+    for place in (-1.0, 0.0, 1.0):
+        first = 4 + 4 * place  # of the crop's 8 voxels
+        expected = (first - 0.5 + (np.arange(16) + 0.5) / 2)[inner]
+        change = still(crop=0.5, crop_place=(place, -place))
+        shown = change_geometry(along_x, change, SPACING, -1000)[inner, inner]
+        np.testing.assert_allclose(shown, np.broadcast_to(expected[:, None, None], shown.shape), atol=1e-3)
+        turned = change_geometry(
+            along_x.transpose(1, 0, 2), still(crop=0.5, crop_place=(-place, place)), SPACING, -1000
+        )
+        np.testing.assert_allclose(turned[inner, inner], shown.transpose(1, 0, 2), atol=1e-3)
+
+
+def test_shares_that_are_none_are_refused():
+    with pytest.raises(ValueError, match="crop"):
+        AugmentRanges(crop=0.8)
+    with pytest.raises(ValueError, match="probability"):
+        AugmentRanges(probability=2)

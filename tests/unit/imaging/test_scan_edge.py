@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ichor.imaging.scan_edge import edge_share, is_cut_off, known_volume_ml
+from ichor.imaging.scan_edge import brain_share_on_top, edge_share, is_cut_off, known_volume_ml
 
 
 def column(areas):
@@ -56,3 +56,10 @@ def test_nothing_found_is_zero_and_a_cut_off_bleed_is_unknown():
     assert known_volume_ml(np.zeros((4, 4, 4), bool), 0.1) == 0.0
     assert known_volume_ml(column([0, 40, 100, 40, 0]), 0.1) == pytest.approx(18.0)
     assert known_volume_ml(column([0, 40, 100, 80]), 0.1) is None
+
+
+@pytest.mark.parametrize(
+    ("areas", "share"), [([80, 100, 60, 0], 0.0), ([0, 100, 60], 0.6), ([100, 60, 30], 0.3), ([0, 0], 0.0)]
+)
+def test_how_much_of_the_brain_the_uppermost_slice_shows(areas, share):
+    assert brain_share_on_top(column(areas)) == pytest.approx(share)

@@ -14,6 +14,7 @@ from ichor.reasons import Reason
 from ichor.segmentation.agreement import dice
 from ichor.segmentation.bundle import load_model, save_model
 from ichor.segmentation.inference_profile import PROFILES
+from ichor.segmentation.intracranial import drop_outside_skull
 from ichor.segmentation.labels import to_study
 from ichor.segmentation.predict import segment_scan, segment_shard
 from ichor.segmentation.preprocess import prepare_image, restore
@@ -122,6 +123,13 @@ def test_nothing_found_is_zero_with_a_flag_of_its_own(cohort, fitting, planned, 
     assert not nib.load(row["mask"]).get_fdata().any()
 
 
+def uncleaned(scan, model):
+    """What a network says of a scan by the profile default, step by step, pieces outside the skull included."""
+    image, box = prepare_image(scan.hu, scan.spacing_mm, model.grid)
+    probabilities = predict_probabilities([model.network], image, model.patch_size, step_size=0.5)
+    return to_study(restore(probabilities, box, scan.hu.shape), model.labels)
+
+
 def test_the_folds_disagreement_is_that_of_the_volumes_which_each_finds_alone(segmented, cohort, models):
     masks, _ = segmented
     pair = [load_model(folder) for folder in models]
@@ -131,7 +139,7 @@ def test_the_folds_disagreement_is_that_of_the_volumes_which_each_finds_alone(se
             assert pd.isna(found["iph_fold_sd_ml"]) and pd.isna(found["ivh_fold_sd_ml"])
             continue
         # the network's grid is nearly the scan's own here, so each model's own mask is nearly what it counted there
-        alone = [(segment_scan(read_scan(row.image), [model]) == 1).sum() * 0.128 for model in pair]
+        alone = [(uncleaned(read_scan(row.image), model) == 1).sum() * 0.128 for model in pair]
         assert found["iph_fold_sd_ml"] == pytest.approx(abs(alone[0] - alone[1]) / 2, abs=0.5)
         assert found["iph_fold_sd_ml"] > 0
 
@@ -227,9 +235,7 @@ def test_turning_the_head_over_and_finer_voxels_change_little(cohort, models):
 
 def test_default_is_the_heads_box_in_half_steps_and_fast_finds_the_same_bleeds(cohort, models):
     scan, model = read_scan(cohort[0]["image"].iloc[0]), load_model(models[0])
-    image, box = prepare_image(scan.hu, scan.spacing_mm, model.grid)
-    probabilities = predict_probabilities([model.network], image, model.patch_size, step_size=0.5)
-    by_hand = to_study(restore(probabilities, box, scan.hu.shape), model.labels)
+    by_hand = drop_outside_skull(uncleaned(scan, model), scan.hu, scan.affine)
     default = segment_scan(scan, [model])
     assert default.any() and np.array_equal(default, by_hand)
     fast = segment_scan(scan, [model], profile=PROFILES["fast"])

@@ -29,6 +29,14 @@ class AugmentRanges:
         Largest relative change of the windowed contrast.
     noise : float
         Standard deviation of Gaussian noise, in window widths.
+    crop : float
+        Largest share of each in-plane side that a random crop leaves out; the crop, which lies anywhere inside the
+        image, is shown on the whole grid. Our form of the random crop that Chen et al., Eur J Radiol 2023, name without
+        its size.
+    probability : float
+        Of each of turn, shift, zoom, brightness with contrast, noise, and crop: it is drawn for each image whether each
+        is done. Cobo et al., MLMI 2024, write 0.5; their code asks MONAI's `Zoomd` for it, which takes no probability
+        and zooms every training image alike.
     """
 
     rotation_deg: float = 10.0
@@ -38,11 +46,17 @@ class AugmentRanges:
     brightness: float = 0.03
     contrast: float = 0.1
     noise: float = 0.02
+    crop: float = 0.0
+    probability: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse turns that no head holder allows."""
+        """Refuse turns that no head holder allows, and shares that are none."""
         if not 0 <= self.rotation_deg <= 10:
             raise ValueError(f"rotation_deg: found {self.rotation_deg}; write 0 to 10")
+        if not 0 <= self.crop <= 0.5:
+            raise ValueError(f"crop: found {self.crop}; write 0 to 0.5")
+        if not 0 <= self.probability <= 1:
+            raise ValueError(f"probability: found {self.probability}; write 0 to 1")
 
 
 @dataclass(frozen=True)
@@ -57,27 +71,35 @@ class Change:
     contrast: float
     noise: float
     noise_seed: int
+    crop: float = 0.0
+    crop_place: tuple[float, float] = (0.0, 0.0)
 
 
 def draw_change(ranges: AugmentRanges, rng: np.random.Generator) -> Change:
     """Draw one change; every call takes the same number of draws, whatever the ranges are."""
     draws = rng.uniform(-1.0, 1.0, size=8)
+    noise_seed = int(rng.integers(2**63))
+    done = rng.uniform(size=6) < ranges.probability  # after what was drawn before there were probabilities
+    crop = rng.uniform(size=3)
+    turned, shifted, zoomed, brightened, noisy, cropped = (float(each) for each in done)
     return Change(
-        rotation_deg=float(draws[0] * ranges.rotation_deg),
-        shift_mm=tuple(float(draw * ranges.shift_mm) for draw in draws[1:4]),
-        zoom=float(1.0 + draws[4] * ranges.zoom),
+        rotation_deg=float(draws[0] * ranges.rotation_deg * turned),
+        shift_mm=tuple(float(draw * ranges.shift_mm * shifted) for draw in draws[1:4]),
+        zoom=float(1.0 + draws[4] * ranges.zoom * zoomed),
         flip=bool(ranges.flip and draws[5] > 0),
-        brightness=float(draws[6] * ranges.brightness),
-        contrast=float(1.0 + draws[7] * ranges.contrast),
-        noise=ranges.noise,
-        noise_seed=int(rng.integers(2**63)),
+        brightness=float(draws[6] * ranges.brightness * brightened),
+        contrast=float(1.0 + draws[7] * ranges.contrast * brightened),
+        noise=ranges.noise * noisy,
+        noise_seed=noise_seed,
+        crop=float(crop[0] * ranges.crop * cropped),
+        crop_place=tuple(float(2 * place - 1) for place in crop[1:]),
     )
 
 
 def change_geometry(
     volume: np.ndarray, change: Change, spacing_mm: tuple[float, float, float], fill: float
 ) -> np.ndarray:
-    """Turn, shift, zoom and mirror a volume about its middle.
+    """Turn, shift, zoom, crop and mirror a volume about its middle.
 
     In the plane by bilinear interpolation; along z by whole slices, which keeps thick slices as they are.
 
@@ -101,6 +123,10 @@ def change_geometry(
     angle = np.deg2rad(change.rotation_deg)
     x_mm = (np.arange(n_x) - (n_x - 1) / 2)[:, None] * spacing_mm[0] - change.shift_mm[0]
     y_mm = (np.arange(n_y) - (n_y - 1) / 2)[None, :] * spacing_mm[1] - change.shift_mm[1]
+    if change.crop:  # the crop's middle may lie so far from the image's that the crop stays inside
+        kept, aside = 1 - change.crop, change.crop / 2
+        x_mm = x_mm * kept + aside * change.crop_place[0] * n_x * spacing_mm[0]
+        y_mm = y_mm * kept + aside * change.crop_place[1] * n_y * spacing_mm[1]
     from_x = (np.cos(angle) * x_mm + np.sin(angle) * y_mm) / change.zoom / spacing_mm[0] + (n_x - 1) / 2
     from_y = (np.cos(angle) * y_mm - np.sin(angle) * x_mm) / change.zoom / spacing_mm[1] + (n_y - 1) / 2
     if change.flip:

@@ -221,7 +221,7 @@ def measure_head(volume: np.ndarray, spacing_mm: np.ndarray, maps: HeadMaps | No
     )
 
 
-def brain_mask(volume: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
+def brain_mask(volume: np.ndarray, spacing_mm: np.ndarray, maps: HeadMaps | None = None) -> np.ndarray:
     """Mask of the brain on the grid of `volume`, bool; coarse (about 2 mm), empty when there is no brain.
 
     Parameters
@@ -230,11 +230,20 @@ def brain_mask(volume: np.ndarray, spacing_mm: np.ndarray) -> np.ndarray:
         Three axes, HU, third axis = slices.
     spacing_mm : ndarray
         Voxel size, shape (3,), mm.
+    maps : HeadMaps, optional
+        Of `find_head`, if they are known.
     """
-    spacing_mm = np.asarray(spacing_mm, float)
-    small, block, stride = coarse(volume, spacing_mm)
-    found = _brain(small, _bone(small, float(volume.max())), block * float(spacing_mm[0]))
-    found = close(found, 2) | found
-    full = found.repeat(block, axis=0).repeat(block, axis=1).repeat(stride, axis=2)[:, :, : volume.shape[2]]
-    rest = [(0, have - got) for have, got in zip(volume.shape, full.shape, strict=True)]
-    return np.pad(full, rest, mode="edge")
+    if maps is None:
+        spacing_mm = np.asarray(spacing_mm, float)
+        small, block, stride = coarse(volume, spacing_mm)
+        found = _brain(small, _bone(small, float(volume.max())), block * float(spacing_mm[0]))
+    else:
+        found, block, stride = maps.brain, maps.block, maps.stride
+    return on_grid(close(found, 2) | found, block, stride, volume.shape)
+
+
+def on_grid(found: np.ndarray, block: int, stride: int, shape: tuple[int, int, int]) -> np.ndarray:
+    """What was found on the coarse grid (see `coarse`), voxel by voxel on the grid that it was made of."""
+    full = found.repeat(stride, axis=2)[:, :, : shape[2]].repeat(block, axis=1).repeat(block, axis=0)
+    rest = [(0, have - got) for have, got in zip(shape, full.shape, strict=True)]
+    return np.pad(full, rest, mode="edge") if any(after for _, after in rest) else full

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage, optimize
 
-from ichor.imaging.brain import find_head
+from ichor.imaging.brain import HeadMaps, find_head
 
 WIDTH_MM, LENGTH_MM = 140.0, 170.0
 """Width and length of the cavity of the simulated template, to which places are scaled; means of adults lie near."""
@@ -67,7 +67,9 @@ class HeadFrame:
         return np.stack([aside * WIDTH_MM / self.width_mm, (y - self.middle_mm) * along, (z - self.top_mm) * along], 1)
 
 
-def find_frame(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> HeadFrame | None:
+def find_frame(
+    hu: np.ndarray, spacing_mm: tuple[float, float, float], maps: HeadMaps | None = None
+) -> HeadFrame | None:
     """Find the frame of a head.
 
     Parameters
@@ -75,6 +77,8 @@ def find_frame(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> HeadFr
     hu : array, shape (X, Y, Z), HU
         Axes to the right, the front and the top.
     spacing_mm : tuple of float
+    maps : HeadMaps, optional
+        Of `ichor.imaging.brain.find_head`, if they are known.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def find_frame(hu: np.ndarray, spacing_mm: tuple[float, float, float]) -> HeadFr
         None where no brain of `LEAST_ML` is found.
     """
     spacing_mm = np.asarray(spacing_mm, float)
-    maps = find_head(hu, spacing_mm)
+    maps = maps or find_head(hu, spacing_mm)
     step = np.array([maps.block * spacing_mm[0], maps.block * spacing_mm[1], maps.stride * spacing_mm[2]])
     if np.count_nonzero(maps.brain) * np.prod(step) / 1000.0 < LEAST_ML:
         return None

@@ -1,4 +1,4 @@
-"""Is a bleed cut off where the scan ends? Then its volume is not known."""
+"""Is a bleed, or the brain, cut off where the scan ends? Then its volume is not known."""
 
 import numpy as np
 
@@ -37,6 +37,23 @@ def edge_share(mask: np.ndarray) -> float:
         if part.stop == size:
             shares.append(float(areas[-1] / areas.max()))
     return max(shares)
+
+
+def brain_share_on_top(brain: np.ndarray) -> float:
+    """Area of the brain on the uppermost slice over its largest area: 0.0 for a scan that ends above the brain.
+
+    Parameters
+    ----------
+    brain : array of bool, shape (X, Y, Z)
+        Mask of the brain, axis 2 upwards.
+
+    Returns
+    -------
+    float
+        In [0, 1]; 0.0 for an empty mask.
+    """
+    areas = brain.sum(axis=(0, 1))
+    return float(areas[-1] / areas.max()) if areas.any() else 0.0
 
 
 def is_cut_off(mask: np.ndarray) -> bool:

@@ -55,7 +55,11 @@ class Volume:
         ``(4, 4)``, voxel to RAS+ mm.
     spacing_mm : numpy.ndarray
         ``(3,)``.
+    brain : numpy.ndarray or None
+        A brain mask that another program made of it, bool, put there by who knows it.
     """
+
+    brain: np.ndarray | None = None
 
     def __init__(self, data: np.ndarray, affine: np.ndarray) -> None:
         self._data = np.asfortranarray(data)
@@ -102,7 +106,7 @@ class VolumeCache:
             If the file cannot be read.
         """
         image = nib.load(path)
-        if len(image.shape) != 3 or image.get_data_dtype() != np.int16 or _is_scaled(image):
+        if not is_plain(image):
             return read_volume(path)
         entry = self._folder / _entry_name(content, image)
         try:
@@ -208,8 +212,11 @@ def read_volume(path: str | Path) -> Volume:
     return Volume(np.asanyarray(image.dataobj), image.affine)
 
 
-def _is_scaled(image: nib.Nifti1Image) -> bool:
-    return image.dataobj.slope != 1 or image.dataobj.inter != 0
+def is_plain(image: nib.Nifti1Image) -> bool:
+    """Whether an image holds int16 HU as they are, in three axes: others are kept in no cache."""
+    if len(image.shape) != 3 or image.get_data_dtype() != np.int16:
+        return False
+    return image.dataobj.slope == 1 and image.dataobj.inter == 0
 
 
 def _entry_name(content: str, image: nib.Nifti1Image) -> str:

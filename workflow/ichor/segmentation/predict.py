@@ -22,6 +22,7 @@ from ichor.segmentation.brain_box import brain_box
 from ichor.segmentation.bundle import Model
 from ichor.segmentation.choose import SeenInTrainingError, choose, load_networks, name_of, refuse_seen
 from ichor.segmentation.inference_profile import PROFILES, Profile
+from ichor.segmentation.intracranial import drop_outside_skull
 from ichor.segmentation.labels import to_network, to_study
 from ichor.segmentation.perihematomal import drop_edema_apart
 from ichor.segmentation.preprocess import Box, likeliest, prepare_image, restore
@@ -106,7 +107,7 @@ def segment_shard(
         zip(scan_rows, chosen, strict=True),
         lambda pair: _read(pair, profile),
         lambda case: _predict(case, profile),
-        lambda case: _finish(_cleaned(case, smallest_ml or {}), out_dir, unlabelled),
+        lambda case: _finish(case, out_dir, unlabelled, smallest_ml or {}),
     )
     rows, status = [], []
     for scan_row, (row, remarks) in zip(scan_rows, track(done, f"segment {split}", total=len(scans)), strict=True):
@@ -121,10 +122,11 @@ def segment_scan(scan: Scan, models: Sequence[Model], *, profile: Profile = PROF
     Returns
     -------
     array of uint8, shape (Z, Y, X)
-        Codes of `ichor.imaging.measures.LABEL_CODES`.
+        Codes of `ichor.imaging.measures.LABEL_CODES`, without pieces that cannot be believed (`segment_shard` also
+        removes specks, if asked to).
     """
     image, box = _prepare(scan, models[0], profile)
-    return _segment(image, box, scan.hu.shape, models, profile)
+    return _cleaned(_segment(image, box, scan.hu.shape, models, profile), scan, {})
 
 
 def _prepare(scan: Scan, model: Model, profile: Profile) -> tuple[torch.Tensor, Box]:
@@ -206,21 +208,22 @@ def _predict(case: _Case, profile: Profile) -> _Case:
     return case
 
 
-def _cleaned(case: _Case, smallest_ml: Mapping[str, float]) -> _Case:
-    """Remove pieces of the mask that cannot be believed."""
-    if case.error is None:
-        cleaned = drop_specks(case.mask, voxel_volume_ml(case.scan.affine), smallest_ml)
-        case.mask = drop_edema_apart(cleaned, case.scan.spacing_mm)
-    return case
+def _cleaned(mask: np.ndarray, scan: Scan, smallest_ml: Mapping[str, float]) -> np.ndarray:
+    """The mask without pieces that cannot be believed."""
+    inside = drop_outside_skull(mask, scan.hu, scan.affine)
+    return drop_edema_apart(drop_specks(inside, voxel_volume_ml(scan.affine), smallest_ml), scan.spacing_mm)
 
 
-def _finish(case: _Case, out_dir: Path, unlabelled: Sequence[str]) -> tuple[dict, list]:
-    """Write the mask; return the scan's row of the masks table and its remarks ``(outcome, reason, detail)``."""
+def _finish(
+    case: _Case, out_dir: Path, unlabelled: Sequence[str], smallest_ml: Mapping[str, float]
+) -> tuple[dict, list]:
+    """Clean and write the mask; return the scan's row of the table and its remarks ``(outcome, reason, detail)``."""
     keys = {key: case.row[key] for key in ("patient", "center", "time_point")}
     row = {**keys, "model": name_of(case.models), "mask": None, "reason": None}
     target = out_dir / f"sub-{keys['patient']}_ses-{keys['time_point']}_dseg.nii.gz"
     if case.error is None:
         try:
+            case.mask = _cleaned(case.mask, case.scan, smallest_ml)
             write_mask(target, case.mask, case.scan)
         except disk_space.DiskFullError:
             raise  # no fault of the scan: every other one would fail too
