@@ -40,6 +40,7 @@ class Reason(StrEnum):
     NOT_A_HEAD = "not_a_head"
     HU_OUT_OF_RANGE = "hu_out_of_range"
     CLIPPED_RANGE = "clipped_range"
+    VERTEX_MISSING = "vertex_missing"
     TILT_CORRECTED = "tilt_corrected"
     RESAMPLED_UNEVEN = "resampled_uneven"
     PADDING_CLIPPED = "padding_clipped"
@@ -57,6 +58,11 @@ class Reason(StrEnum):
     UNMAPPED_COLUMN = "unmapped_column"
     UNKNOWN_CODE = "unknown_code"
     OUT_OF_RANGE = "out_of_range"
+    UNIT_SUSPECTED = "unit_suspected"
+    SCALE_MIXED = "scale_mixed"
+    COLUMN_EMPTY = "column_empty"
+    GCS_INTUBATED = "gcs_intubated"
+    OUTCOME_BEFORE_ONSET = "outcome_before_onset"
     DUPLICATE_PATIENT = "duplicate_patient"
     NO_PATIENT_ID = "no_patient_id"
     # patients and scans brought together
@@ -89,8 +95,11 @@ class Reason(StrEnum):
     # synthetic cases
     TOO_CLOSE_TO_REAL = "too_close_to_real"
     SYNTHETIC_TOO_FEW = "synthetic_too_few"
+    GENERATOR_DRAWS_UNFIT = "generator_draws_unfit"
     # models and evaluation
     MISSING_INPUT = "missing_input"
+    NO_BRAIN_MASK = "no_brain_mask"
+    FEATURE_NEVER_RECORDED = "feature_never_recorded"
     ONE_CLASS = "one_class"
     TOO_FEW_EVENTS = "too_few_events"
     NO_TUNE_ROWS = "no_tune_rows"
@@ -100,6 +109,8 @@ class Reason(StrEnum):
     NO_TEST_ROWS = "no_test_rows"
     NO_RESAMPLES = "no_resamples"
     CONSTANT_PREDICTION = "constant_prediction"
+    CONSTANT_FEATURE = "constant_feature"
+    COLLINEAR_FEATURES = "collinear_features"
     EMPTY_DENOMINATOR = "empty_denominator"
     CENTERS_LEFT_OUT = "centers_left_out"
     REACHABLE_NEAR_CHANCE = "reachable_near_chance"
@@ -138,6 +149,7 @@ MEANING: dict[Reason, str] = {
     Reason.NOT_A_HEAD: "The volume does not look like a head with a brain in it.",
     Reason.HU_OUT_OF_RANGE: "Brain tissue is not where Hounsfield units put it.",
     Reason.CLIPPED_RANGE: "Intensities were clipped before we got them (no true air or bone).",
+    Reason.VERTEX_MISSING: "The scan ends below the top of the brain.",
     Reason.TILT_CORRECTED: "Gantry tilt was removed by shearing the slices back.",
     Reason.RESAMPLED_UNEVEN: "Unevenly spaced slices were interpolated to even spacing.",
     Reason.PADDING_CLIPPED: "Padding below -1024 HU was set to -1024 HU.",
@@ -154,6 +166,11 @@ MEANING: dict[Reason, str] = {
     Reason.UNMAPPED_COLUMN: "A column of the center's table is not mapped.",
     Reason.UNKNOWN_CODE: "A value is not among the codes of the column sheet.",
     Reason.OUT_OF_RANGE: "A value lies outside its possible range.",
+    Reason.UNIT_SUSPECTED: "Most numbers of a column are impossible in its unit, and possible in another one.",
+    Reason.SCALE_MIXED: "A column of GOS (1 to 5) holds values that only GOS-E (1 to 8) has.",
+    Reason.COLUMN_EMPTY: "A column that the sheet names holds no value.",
+    Reason.GCS_INTUBATED: "The verbal part of a GCS could not be tested, because the patient was intubated.",
+    Reason.OUTCOME_BEFORE_ONSET: "An outcome or a death is dated before the onset.",
     Reason.DUPLICATE_PATIENT: "The patient stands in the table more than once; contradicting rows are set aside.",
     Reason.NO_PATIENT_ID: "A row of the table has no patient id.",
     Reason.NO_SCAN: "The patient has a record but no accepted baseline scan.",
@@ -171,6 +188,7 @@ MEANING: dict[Reason, str] = {
     Reason.SEVERAL_BLEEDS: "The parenchymal bleed has a second large piece, which may be a bleed of its own.",
     Reason.MEASURES_FAILED: "The mask could not be measured.",
     Reason.NO_HEAD_FRAME: "Too little brain in the scan to tell midline and location.",
+    Reason.NO_BRAIN_MASK: "The brain could not be cut out of the scan as the network's input settings want it.",
     Reason.NO_REFERENCE: "There is no reference mask to compare with.",
     Reason.NO_FOLLOWUP: "There is no accepted follow-up scan.",
     Reason.FOLLOWUP_OUT_OF_WINDOW: "The follow-up scan lies outside the configured window.",
@@ -182,7 +200,9 @@ MEANING: dict[Reason, str] = {
     Reason.LABEL_MISSING: "The outcome is not recorded.",
     Reason.TOO_CLOSE_TO_REAL: "A synthetic case that is nearly the scan of a real patient.",
     Reason.SYNTHETIC_TOO_FEW: "Fewer synthetic cases than the chosen ratio of events to others asks for.",
+    Reason.GENERATOR_DRAWS_UNFIT: "The trained generator drew too few crops that pass for a case.",
     Reason.MISSING_INPUT: "An input of the model is missing for this patient.",
+    Reason.FEATURE_NEVER_RECORDED: "A column of a named set of features that no train row has a value of.",
     Reason.ONE_CLASS: "All patients have the same outcome.",
     Reason.TOO_FEW_EVENTS: "Too few events to fit or to estimate.",
     Reason.NO_TUNE_ROWS: "The table has no tune rows, so no threshold could be chosen honestly.",
@@ -192,6 +212,8 @@ MEANING: dict[Reason, str] = {
     Reason.NO_TEST_ROWS: "The model has no test rows in this split.",
     Reason.NO_RESAMPLES: "The bootstrap was switched off, so there is no interval.",
     Reason.CONSTANT_PREDICTION: "The model gives every patient the same probability.",
+    Reason.CONSTANT_FEATURE: "The variable has the same value in all patients that are compared.",
+    Reason.COLLINEAR_FEATURES: "Variables of a regression determine each other exactly.",
     Reason.EMPTY_DENOMINATOR: "No patient is in the denominator (for example nobody was called positive).",
     Reason.CENTERS_LEFT_OUT: "Centers without an estimate or interval were left out of the pooling.",
     Reason.REACHABLE_NEAR_CHANCE: "Even the true risk discriminates hardly better than chance here.",
@@ -218,10 +240,17 @@ ADVICE: dict[Reason, str] = {
     Reason.MASK_AT_SCAN_EDGE: "Look for a scan that covers the whole bleed; the mask is kept.",
     Reason.FOLLOWUP_SELECTIVE: "Read the center's figures as those of the patients who were scanned again.",
     Reason.VOLUME_ERROR_UNKNOWN: "Give reference masks of at least 5 development patients.",
+    Reason.NO_BRAIN_MASK: "Look at the scan, or give a brain mask of it in the folder of `input.skull_strip`.",
     Reason.MEASURES_FAILED: "See the log; the mask itself is kept.",
     Reason.NO_TABLE: "Name the center's table in the centers sheet; without it only segmentation runs for the center.",
     Reason.UNKNOWN_CODE: "Add the code to the columns sheet, or list it as missing.",
     Reason.OUT_OF_RANGE: "Check value and unit in the center's table.",
+    Reason.VERTEX_MISSING: "Look at the upper slices; choose another series if there is one.",
+    Reason.UNIT_SUSPECTED: "Write the unit in the columns sheet.",
+    Reason.SCALE_MIXED: "Map the column to the variable of GOS-E, or give its codes in the columns sheet.",
+    Reason.COLUMN_EMPTY: "Take the row out of the columns sheet, or look for the column that holds the values.",
+    Reason.GCS_INTUBATED: "Leave it empty, or write cohort.gcs_intubated: verbal_1 in the config.",
+    Reason.OUTCOME_BEFORE_ONSET: "Correct the dates in the center's table.",
     Reason.NO_SCAN: "Check whether the patient's id is written alike in table and DICOM.",
     Reason.NO_RECORD: "Check whether the patient's id is written alike in table and DICOM.",
     Reason.TWO_PATIENTS_ONE_SCAN: "Find out whose scan it is; take the other out or decide in the sheet of duplicates.",
@@ -229,6 +258,7 @@ ADVICE: dict[Reason, str] = {
     Reason.FOLLOWUP_IS_BASELINE: "Look for the real follow-up scan in the archive.",
     Reason.IN_PUBLIC_SET: "Leave the patient out, or say in the sheet of duplicates that the scans differ.",
     Reason.TOO_CLOSE_TO_REAL: "See the page of the generator; train it for fewer epochs if many are refused.",
+    Reason.GENERATOR_DRAWS_UNFIT: "Train it longer (training.steps), or use `kind: transplant`, which does not learn.",
     Reason.SYNTHETIC_TOO_FEW: "See the generator's page for what was refused; choose a smaller ratio or another arm.",
     Reason.NO_PATIENT_ID: "Fill in the patient id, or take the row out.",
     Reason.DUPLICATE_PATIENT: "Leave one row for the patient.",

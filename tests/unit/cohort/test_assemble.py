@@ -190,7 +190,7 @@ def both(patient, **changed):
     return [scan(patient), scan(patient, time_point="followup", **changed)]
 
 
-def cohort_of(split="external", expansion=EXPANSION):
+def cohort_of(split="external", expansion=EXPANSION, died=(), death=None):
     table = scans(*both("a"), *both("b"), scan("c"), *both("d"), *both("e"), *both("f"))
     people = patients(
         dict(patient="a", gcs=14, gos_discharge=3, treatment="conservative"),
@@ -201,6 +201,8 @@ def cohort_of(split="external", expansion=EXPANSION):
         dict(patient="f", gos_discharge=1),
         dict(patient="without_scan", gos_discharge=1),
     )
+    for name, value in died:
+        people.loc[people["patient"] == name, "death_30d"] = value
     volumes = masks(
         *measured("a", 20.0, 30.0),
         *measured("a", 1.0, 1.0, split="cv-0"),
@@ -211,7 +213,7 @@ def cohort_of(split="external", expansion=EXPANSION):
         *measured("f", 0.3, 0.5),
     )
     roles = splits(a="train", b="tune", c="train", d="test", e="test", f="train")
-    return assemble_cohort(split, people, table, volumes, roles, expansion=expansion, outcome=OUTCOME)
+    return assemble_cohort(split, people, table, volumes, roles, expansion=expansion, outcome=OUTCOME, death=death)
 
 
 def test_cohort_row_by_row():
@@ -242,6 +244,17 @@ def test_cohort_row_by_row():
     assert pd.isna(rows.loc["e", "iph_ml"]) and rows.loc["e", "mask"] is None
     assert rows["label_poor_outcome"].fillna(-1).tolist() == [1, 0, 0, -1, 1, 1]
     assert rows.loc["d", "label_poor_outcome_reason"] == "label_missing"
+
+
+def test_death_is_a_second_label_and_silent_where_nobody_recorded_it():
+    died = list(zip("abdef", [1, 0, 0, 1, 0], strict=True))
+    cohort, status = cohort_of(died=died, death=dict(variable="death_30d", poor=[1]))
+    assert cohort.set_index("patient")["label_death"].fillna(-1).tolist() == [1, 0, -1, 0, 1, 0]
+    told = status[status["detail"].str.contains("death", na=False)]
+    assert told[["subject", "reason"]].values.tolist() == [["c", "label_missing"]]
+    cohort, status = cohort_of(died=died, death=dict(variable="death_in_hospital", poor=[1]))
+    assert cohort["label_death"].isna().all() and (cohort["label_death_reason"] == "label_missing").all()
+    assert not status["detail"].str.contains("death", na=False).any()
 
 
 def test_status_says_why_there_is_no_label():

@@ -36,6 +36,8 @@ def small_study():
             label_expansion_reason=[None, "no_followup", "no_followup"],
             label_poor_outcome=pd.array([1, 0, 0], dtype="Int64"),
             label_poor_outcome_reason=[None, None, None],
+            label_death=pd.array([None, None, None], dtype="Int64"),
+            label_death_reason=["label_missing"] * 3,
         )
     )
     happened = status(

@@ -64,7 +64,7 @@ def test_age_430_is_empty_and_flagged(tmp_path):
     assert pd.isna(patients["age_years"].iloc[0])
     assert patients["gcs"].iloc[0] == 15
     assert status.iloc[0]["reason"] == "out_of_range"
-    expected = "r.csv, row 2, column 'Age' (age_years): found a larger number, expected a number from 0 to 120 years"
+    expected = "r.csv, row 2, column 'Age' (age_years): found a larger number, expected a number from 0.01 to 120 years"
     assert status.iloc[0]["detail"] == expected
 
 

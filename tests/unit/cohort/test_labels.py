@@ -238,7 +238,8 @@ def test_outcome_rule(outcome, name, poor):
 @pytest.mark.parametrize(
     ("outcome", "says"),
     [
-        ({"variable": "mrs_30d", "poor": [4]}, "'mrs_30d' is unknown; expected one of gos_discharge, mrs_90d"),
+        ({"variable": "mrs_60d", "poor": [4]}, "'mrs_60d' is unknown; expected one of gos_discharge, gos_30d"),
+        ({"variable": "onset_to_death_days", "poor": [4]}, "'onset_to_death_days' is unknown"),
         ({"variable": "gcs", "poor": [3]}, "'gcs' is unknown"),
         ({"variable": "gos_discharge", "poor": [0, 1]}, r"found \[0, 1\], expected some, not all, of 1, 2, 3, 4, 5"),
         ({"variable": "mrs_90d", "poor": ">=0"}, "expected some, not all"),

@@ -1,4 +1,4 @@
-"""The experiment of paper 002: its printed table from patients, every verdict, choices that look at tune rows alone."""
+"""The experiment of Yu et al.: its printed table from patients, every verdict, choices that look at tune rows alone."""
 
 import numpy as np
 import pandas as pd

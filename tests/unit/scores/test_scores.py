@@ -8,7 +8,9 @@ import pytest
 
 from ichor.reasons import Reason
 from ichor.scores import brain as brain_module
+from ichor.scores import func as func_module
 from ichor.scores import ich as ich_module
+from ichor.scores import modified_ich
 from ichor.scores import nag as nag_module
 from ichor.scores.bat import bat
 from ichor.scores.brain import brain
@@ -16,6 +18,7 @@ from ichor.scores.func import func
 from ichor.scores.ich import ich
 from ichor.scores.ich_gs import ich_gs
 from ichor.scores.max_ich import max_ich
+from ichor.scores.modified_ich import mich_cheung_zou, mich_cho, rich
 from ichor.scores.nag import nag
 from ichor.scores.nine_point import nine_point
 from ichor.scores.points import is_unknown
@@ -27,6 +30,9 @@ LOWEST = {
     "max_ich": partial(
         max_ich, **(MAX := dict(nihss=0, age_years=40, ivh=0, anticoagulant=0, iph_ml=5, location="deep"))
     ),
+    "mich_cheung_zou": partial(mich_cheung_zou, nihss=0, iph_ml=5, ivh=False, location="lobar", age_years=40),
+    "mich_cho": partial(mich_cho, gcs=15, iph_ml=5, ivh_or_hydrocephalus=False),
+    "rich": partial(rich, **ICH),
     "brain": partial(brain, **(BRAIN := dict(iph_ml=5, prior_ich=0, anticoagulant=0, ivh=0, onset_to_ct_h=9))),
     "nag": partial(nag, **(NAG := dict(nihss=0, anticoagulant=0, glucose_mmol_l=5))),
     "bat": partial(bat, blend=0, hypodensity=0, onset_to_ct_h=9),
@@ -62,6 +68,19 @@ BOUNDARIES = [
     *[("max_ich", {"iph_ml": ml, "location": "lobar"}, points) for ml, points in [(10, 0), (29.99, 0), (30, 1)]],
     ("max_ich", {"ivh": 1}, 1),
     ("max_ich", {"anticoagulant": 1}, 1),
+    *[("mich_cheung_zou", {"nihss": n}, p) for n, p in [(10, 0), (11, 1), (20, 1), (21, 2), (41, 2), (42, 2)]],
+    *[("mich_cheung_zou", {"iph_ml": ml}, points) for ml, points in [(29.99, 0), (30, 1)]],
+    *[("mich_cheung_zou", {"age_years": age}, points) for age, points in [(79.99, 0), (80, 1)]],
+    *[("mich_cheung_zou", {"location": where}, p) for where, p in [("deep", 0), ("lobar", 0), ("infratentorial", 1)]],
+    ("mich_cheung_zou", {"ivh": True}, 1),
+    *[("mich_cho", {"gcs": gcs}, points) for gcs, points in [(3, 2), (8, 2), (9, 1), (12, 1), (13, 0)]],
+    *[("mich_cho", {"iph_ml": ml}, points) for ml, points in [(20, 0), (20.01, 1), (50, 1), (50.01, 2), (51, 2)]],
+    ("mich_cho", {"ivh_or_hydrocephalus": True}, 1),
+    *[("rich", {"gcs": gcs}, points) for gcs, points in [(4, 2), (5, 1), (12, 1), (13, 0)]],
+    *[("rich", {"iph_ml": ml}, points) for ml, points in [(29.99, 0), (30, 1)]],
+    *[("rich", {"age_years": age}, points) for age, points in [(69, 0), (69.99, 0), (70, 1), (80, 1)]],
+    *[("rich", {"location": where}, points) for where, points in [("deep", 0), ("infratentorial", 1)]],
+    ("rich", {"ivh": True}, 1),
     *[("brain", {"iph_ml": ml}, points) for ml, points in [(10, 0), (10.01, 5), (20, 5), (20.01, 7)]],
     *[
         ("brain", {"onset_to_ct_h": hours}, points)
@@ -98,6 +117,9 @@ def test_boundary(score, items, points):
         ("ich_gs", dict(gcs=3, iph_ml=30, ivh=1, location="infratentorial", age_years=85), 13),
         ("func", dict(iph_ml=5, age_years=40, location="lobar", gcs=15, prior_cognitive_impairment=0), 11),
         ("max_ich", dict(nihss=42, age_years=85, ivh=1, anticoagulant=1, iph_ml=60), 9),
+        ("mich_cheung_zou", dict(nihss=42, iph_ml=60, ivh=1, location="infratentorial", age_years=85), 6),
+        ("mich_cho", dict(gcs=3, iph_ml=60, ivh_or_hydrocephalus=1), 5),
+        ("rich", dict(gcs=3, iph_ml=60, ivh=1, location="infratentorial", age_years=70), 6),
         ("brain", dict(iph_ml=60, prior_ich=1, anticoagulant=1, ivh=1, onset_to_ct_h=0.5), 24),
         ("nag", dict(nihss=42, anticoagulant=1, glucose_mmol_l=20), 3),
         ("bat", dict(blend=1, hypodensity=1, onset_to_ct_h=1), 5),
@@ -150,7 +172,22 @@ def test_brain_risk_meets_the_printed_ends():
 def test_published_rates():
     assert [ich_module.mortality_30d(points) for points in range(7)] == [0, 0.13, 0.26, 0.72, 0.97, 1, 1]
     assert [nag_module.expansion_risk(points) for points in range(4)] == [0.04, 0.25, 0.60, 1.0]
-    assert math.isnan(ich_module.mortality_30d(math.nan))
+    cheung_zou = [modified_ich.mortality_30d_cheung_zou(points) for points in range(7)]
+    assert cheung_zou == [0, 0.04, 0.06, 0.30, 0.65, 1, 1]
+    assert list(modified_ich.GOOD_OUTCOME_CHEUNG_ZOU.values()) == [0.90, 0.52, 0.30, 0.10, 0, 0, 0]
+    assert [modified_ich.mortality_90d_rich(points) for points in range(7)] == [0.06, 0.15, 0.25, 0.51, 0.75, 1, 1]
+    assert [func_module.INDEPENDENCE_90D[points] for points in (0, 4, 5, 7, 8, 9, 10, 11)] == [
+        0, 0, 0.13, 0.13, 0.42, 0.66, 0.66, 0.82
+    ]  # fmt: skip
+    assert [func_module.INDEPENDENCE_90D_SURVIVORS[p] for p in (4, 7, 8, 10, 11)] == [0, 0.29, 0.48, 0.75, 0.95]
+    assert func_module.dependence_90d(11) == pytest.approx(0.18)
+    for risk in (
+        func_module.dependence_90d,
+        ich_module.mortality_30d,
+        modified_ich.mortality_30d_cheung_zou,
+        modified_ich.mortality_90d_rich,
+    ):
+        assert math.isnan(risk(math.nan))
     assert math.isnan(nag_module.expansion_risk(math.nan))
 
 
@@ -187,7 +224,8 @@ def test_score_rows_of_a_cohort():
 
 
 def test_score_rows_of_every_score_know_their_columns():
-    expected = {"ich": 6, "ich_gs": 13, "func": 3, "max_ich": 9, "brain": 24, "nag": 3, "bat": 5, "nine_point": 8}
+    expected = {"ich": 6, "ich_gs": 13, "func": 3, "max_ich": 9, "mich_cheung_zou": 6, "mich_cho": 4, "rich": 6}
+    expected |= {"brain": 24, "nag": 3, "bat": 5, "nine_point": 8}
     for score in SCORES:
         assert set(score_columns(score)) <= set(cohort_rows().columns)
         assert score_rows(score, cohort_rows()).loc[20, "points"] == expected[score]

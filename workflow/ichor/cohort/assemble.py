@@ -174,6 +174,7 @@ def assemble_cohort(
     *,
     expansion: Mapping,
     outcome: Mapping,
+    death: Mapping | None = None,
     measures: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Assemble what the models of one split read.
@@ -188,7 +189,10 @@ def assemble_cohort(
         ``definition`` (see `ichor.cohort.expansion`), ``followup_h`` (shortest and longest time from baseline, h),
         ``min_baseline_ml``, ``early_positive`` (see `ichor.cohort.labels.Eligibility`).
     outcome : mapping
-        ``variable`` and ``poor``, see `ichor.cohort.labels.outcome_rule`.
+        ``variable`` and ``poor`` of the target poor_outcome, see `ichor.cohort.labels.outcome_rule`.
+    death : mapping, optional
+        The same of the target death. Without it, or where no patient of the split has the variable, there is no label
+        of death, and no status row says so for each patient.
     measures : DataFrame, optional
         The table of this name; like `masks`. Without it the columns `MEASURED` are empty.
 
@@ -221,11 +225,10 @@ def assemble_cohort(
         _add_scans(row, scan_of, mask_of, rule, needs, split, status)
         measured = measures_of.get((row["patient"], "baseline"), {})
         row |= {name: measured.get(column) for name, column in MEASURED.items()}
-    outcomes = label_outcome(base, outcome)
-    for row, label, reason in zip(records, outcomes["label"], outcomes["reason"], strict=True):
-        row["label_poor_outcome"], row["label_poor_outcome_reason"] = label, reason
-        if reason:
-            status.append(_label_status(row, "flagged", Reason(reason), split, "poor_outcome", ""))
+    _add_outcome(records, label_outcome(base, outcome), split, "poor_outcome", status)
+    if death is not None:
+        died = label_outcome(base, death)
+        _add_outcome(records, died, split, "death", status if died["label"].notna().any() else [])
     cohort = tables.frame("cohort", records)
     return cohort, tables.frame("status", status + check_labels(cohort))
 
@@ -259,6 +262,14 @@ def _write_expansion(row: dict, found: ExpansionLabel) -> None:
     row["label_expansion_reason"] = str(found.reason) if found.reason and found.label is None else None
     for name in ("followup_iph_ml", "followup_ivh_ml", "growth_ml", "growth_ratio"):
         row[name] = getattr(found, name)
+
+
+def _add_outcome(records: list[dict], outcomes: pd.DataFrame, split: str, target: str, status: list[dict]) -> None:
+    """Add the label of an outcome to each patient's row, and a status row where there is none."""
+    for row, label, reason in zip(records, outcomes["label"], outcomes["reason"], strict=True):
+        row[f"label_{target}"], row[f"label_{target}_reason"] = label, reason
+        if reason:
+            status.append(_label_status(row, "flagged", Reason(reason), split, target, ""))
 
 
 def _label_status(row: dict, outcome: str, reason: Reason, split: str, target: str, detail: str) -> dict:

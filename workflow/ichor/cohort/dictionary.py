@@ -12,7 +12,7 @@ from functools import cache
 from ichor import tables
 from ichor.errors import StudyError
 
-TIMES = ("admission", "course", "discharge", "30d", "90d", "180d")
+TIMES = ("admission", "course", "discharge", "30d", "90d", "180d", "365d")
 LABELS_ONLY = ("label_", "table_")
 """Labels, and what a center's table says for labels: volumes of both scans, expansion. Never predictors, at no time."""
 IDENTIFYING = ("patient", "center", "center_role")
@@ -141,7 +141,9 @@ def unit_factor(name: str, unit: str | None) -> float:
     return factors[written]
 
 
-def refuse_late_predictors(features: Iterable[str], prediction_time: str = "admission") -> None:
+def refuse_late_predictors(
+    features: Iterable[str], prediction_time: str = "admission", post_baseline: Iterable[str] = ()
+) -> None:
     """Refuse predictors that are known only after the time of the prediction.
 
     Parameters
@@ -150,24 +152,47 @@ def refuse_late_predictors(features: Iterable[str], prediction_time: str = "admi
         Predictors of a model: variables of the cohort table.
     prediction_time : str
         When the prediction is made, one of `TIMES`.
+    post_baseline : iterable of str
+        Predictors that are wanted although they are known later: variables of the clinical table that are known in the
+        course (the treatment), never an outcome and nothing that is measured on the follow-up scan.
 
     Raises
     ------
     StudyError
-        If a predictor is unknown, is a label or made for labels, or is known later than `prediction_time`.
+        If a predictor is unknown, is a label or made for labels, or is known later than `prediction_time` and not
+        allowed; or if `post_baseline` names what it cannot allow.
     """
+    features, allowed = list(features), list(post_baseline)
     if prediction_time not in TIMES:
         raise StudyError(f"unknown prediction time {prediction_time!r}; expected one of {', '.join(TIMES)}.")
     now = TIMES.index(prediction_time)
+    for name in allowed:
+        _check_allowed(name, features, now)
     for name in features:
         known = known_at(name)
         if name.startswith(LABELS_ONLY):
             raise StudyError(f"{name} is a label; it cannot be a predictor. Take it out of the model's features.")
-        if TIMES.index(known) > now:
+        if TIMES.index(known) > now and name not in allowed:
+            able = known == "course" and name in variables()
             raise StudyError(
                 f"predictor {name} is known at {known}, after the time of the prediction ({prediction_time}): "
-                "it would tell the model what happened later. Take it out of the model's features."
+                "it would tell the model what happened later. Take it out of the model's features"
+                + (", or name it in post_baseline too, which marks the model." if able else ".")
             )
+
+
+def _check_allowed(name: str, features: list[str], now: int) -> None:
+    """Refuse a name of `post_baseline` that would allow nothing, or an outcome."""
+    known = known_at(name)
+    if name not in features:
+        raise StudyError(f"post_baseline: {name} is none of the model's features; name it there too, or not here")
+    if TIMES.index(known) <= now:
+        raise StudyError(f"post_baseline: {name} is known at {known}; it needs no permission, take it out of the list")
+    if known != "course" or name not in variables() or name.startswith(LABELS_ONLY):
+        raise StudyError(
+            f"post_baseline: {name} is known at {known} and tells the outcome, or is what the label is made of; "
+            "no model may read it. Take it out of the model's features."
+        )
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

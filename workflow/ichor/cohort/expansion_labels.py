@@ -1,6 +1,7 @@
 """Expansion labels of a split by every definition, each with the probability that both volumes give it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from ichor.cohort.expansion import DEFINITIONS, Definition
 from ichor.cohort.fences import FITTING_ROLES
 from ichor.cohort.growth_probability import expansion_probability, growth_error_ml
 from ichor.cohort.labels import Eligibility, ExpansionLabel, label_expansion
-from ichor.cohort.scan_pairs import by_scan, scan_pair
+from ichor.cohort.scan_pairs import ScanPair, by_scan, scan_pair
 from ichor.errors import StudyError
 from ichor.reasons import Reason
 
@@ -59,25 +60,89 @@ def expansion_labels(
     StudyError
         If the split has no patient.
     """
-    rows = splits[splits["split"] == split]
-    if not len(rows):
-        raise StudyError(f"split {split} has no patient in the splits table.")
-    base = rows.merge(patients.drop(columns=["center", "center_role"]), on="patient", how="left", validate="1:1")
-    base = base.sort_values(["center", "patient"], ignore_index=True)
-    scan_of, mask_of = by_scan(scans), by_scan(masks[masks["split"] == split])
-    records = base.astype(object).where(base.notna(), None).to_dict("records")
-    pairs = [scan_pair(row, scan_of, mask_of) for row in records]
-    needs, reader_ml = Eligibility.of(expansion), expansion.get("reader_error_ml") or 0.0
-    errors = _by_time_point(measures[measures["split"] == split], ERRORS, base["patient"])
-    own = masks[masks["split"] == split]
-    correlation = error_correlation(own, measures[measures["split"] == split], rows)
-    parts = []
-    for rule in DEFINITIONS.values():
-        found = [label_expansion(pair, rule, **vars(needs)) for pair in pairs]
-        columns = _columns(rule, found, errors, correlation, reader_ml)
-        parts.append(base[["split", "patient", "center", "role"]].assign(**columns))
+    pairs = SplitPairs.of(split, patients, scans, masks, splits, measures, expansion=expansion)
+    names = pairs.base[["split", "patient", "center", "role"]]
+    parts = [names.assign(**_columns(rule, pairs.labelled(rule), pairs)) for rule in DEFINITIONS.values()]
     everything = pd.concat(parts).sort_index(kind="stable")  # patient by patient, definitions in their order
     return tables.validate("expansion_labels", everything, f"expansion labels of split {split}")
+
+
+@dataclass(frozen=True)
+class SplitPairs:
+    """A split's patients with both scans of each, and the errors of the measured volumes.
+
+    Attributes
+    ----------
+    base : DataFrame
+        Row of each patient, sorted by center and patient.
+    pairs : list of ScanPair
+        In the same order.
+    needs : Eligibility
+        What a label needs.
+    measured_error_ml : array, shape (2, 2, n)
+        Standard deviations of IPH and IVH, at baseline and at follow-up, mL; NaN where unknown.
+    measured_correlation : array, shape (2,)
+        Of these errors, see `error_correlation`.
+    reader_error_ml : float
+        Standard deviation of a volume from a reference mask or a center's table.
+    """
+
+    base: pd.DataFrame
+    pairs: list[ScanPair]
+    needs: Eligibility
+    measured_error_ml: np.ndarray
+    measured_correlation: np.ndarray
+    reader_error_ml: float
+
+    @classmethod
+    def of(
+        cls,
+        split: str,
+        patients: pd.DataFrame,
+        scans: pd.DataFrame,
+        masks: pd.DataFrame,
+        splits: pd.DataFrame,
+        measures: pd.DataFrame,
+        *,
+        expansion: Mapping,
+    ) -> "SplitPairs":
+        """Bring a split's tables together; parameters and errors are those of `expansion_labels`."""
+        rows = splits[splits["split"] == split]
+        if not len(rows):
+            raise StudyError(f"split {split} has no patient in the splits table.")
+        base = rows.merge(patients.drop(columns=["center", "center_role"]), on="patient", how="left", validate="1:1")
+        base = base.sort_values(["center", "patient"], ignore_index=True)
+        own, measured = masks[masks["split"] == split], measures[measures["split"] == split]
+        scan_of, mask_of = by_scan(scans), by_scan(own)
+        records = base.astype(object).where(base.notna(), None).to_dict("records")
+        return cls(
+            base,
+            [scan_pair(row, scan_of, mask_of) for row in records],
+            Eligibility.of(expansion),
+            _by_time_point(measured, ERRORS, base["patient"]),
+            error_correlation(own, measured, rows),
+            expansion.get("reader_error_ml") or 0.0,
+        )
+
+    def labelled(self, rule: Definition) -> list[ExpansionLabel]:
+        """Label of each patient by a definition."""
+        return [label_expansion(pair, rule, **vars(self.needs)) for pair in self.pairs]
+
+    def volumes(self, found: list[ExpansionLabel]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Volumes that labels were decided on, with their errors.
+
+        Returns
+        -------
+        volumes_ml, errors_ml : array, shape (2, 2, n)
+            Of IPH and IVH, at baseline and at follow-up, mL; NaN where there is no label, or it has none.
+        correlation : array, shape (2, n)
+            Of the errors of a patient's two volumes: measured ones err alike, those of readers do not.
+        """
+        volumes = np.array([one.volumes for one in found], dtype=float).reshape(len(found), 2, 2)
+        by_reader = np.isin(np.array([one.source for one in found], dtype=object), ["reference", "table_volumes"])
+        errors = np.where(by_reader, self.reader_error_ml, self.measured_error_ml)
+        correlation = np.where(by_reader, 0.0, self.measured_correlation[:, None])
+        return volumes.transpose(2, 1, 0), errors, correlation
 
 
 def error_correlation(masks: pd.DataFrame, measures: pd.DataFrame, splits: pd.DataFrame) -> np.ndarray:
@@ -124,25 +189,16 @@ def _by_time_point(frame: pd.DataFrame, names: Sequence[str], patients: pd.Serie
     return out
 
 
-def _columns(
-    rule: Definition,
-    found: list[ExpansionLabel],
-    measured_ml: np.ndarray,
-    measured_correlation: np.ndarray,
-    reader_ml: float,
-) -> dict:
+def _columns(rule: Definition, found: list[ExpansionLabel], pairs: SplitPairs) -> dict:
     """Columns of one definition; see the schema."""
     source = np.array([one.source for one in found], dtype=object)
-    volumes = np.array([one.volumes for one in found], dtype=float).reshape(len(found), 4).T
-    by_reader = np.isin(source, ["reference", "table_volumes"])
-    errors = np.where(by_reader, reader_ml, measured_ml)
-    iph_correlation, ivh_correlation = (np.where(by_reader, 0.0, value) for value in measured_correlation)
+    (iph_ml, ivh_ml), (iph_error_ml, ivh_error_ml), (iph_correlation, ivh_correlation) = pairs.volumes(found)
     probability = expansion_probability(
         rule,
-        volumes[[0, 2]],
-        errors[0],
-        volumes[[1, 3]],
-        errors[1],
+        iph_ml,
+        iph_error_ml,
+        ivh_ml,
+        ivh_error_ml,
         use_relative=[one.use_relative for one in found],
         iph_correlation=iph_correlation,
         ivh_correlation=ivh_correlation,
@@ -150,19 +206,19 @@ def _columns(
     labels = [one.label for one in found]
     given = source == "table_label"
     probability[given] = np.array(labels, dtype=float)[given]
-    growth_sd = growth_error_ml(*errors[0], iph_correlation)
+    growth_sd = growth_error_ml(*iph_error_ml, iph_correlation)
     return {
         "definition": rule.name,
         "label": pd.array(labels, dtype="Int64"),
         "source": source,
-        "reason": [_reason(one, value) for one, value in zip(found, probability, strict=True)],
+        "reason": [missing_reason(one, value) for one, value in zip(found, probability, strict=True)],
         "probability": probability,
         "growth_ml": [one.growth_ml for one in found],
-        "growth_error_ml": np.where(np.isnan(volumes[0]), np.nan, growth_sd),
+        "growth_error_ml": np.where(np.isnan(iph_ml[0]), np.nan, growth_sd),
     }
 
 
-def _reason(found: ExpansionLabel, probability: float) -> str | None:
+def missing_reason(found: ExpansionLabel, probability: float) -> str | None:
     """Why a label, or the probability of a label, is missing."""
     if found.label is None:
         return str(found.reason)

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
+from ichor.cohort.targets import label_columns
+
 COLUMNS = ("step", "split", "target", "center", "kind", "reason", "unit", "count", "events")
 INGEST_STAGES = ("index", "select", "convert", "check")
-TARGETS = {"expansion": "label_expansion", "poor_outcome": "label_poor_outcome"}
 ALL = "all"
 
 
@@ -54,7 +55,10 @@ def cohort_flow(
         own = splits[splits["split"] == split]
         for role in ("train", "tune", "test"):
             rows += _counts(own.loc[own["role"] == role, "center"], centers, step=role, split=split)
-        rows += [row for target, label in TARGETS.items() for row in _label_rows(cohort, centers, split, target, label)]
+        for target, label in label_columns().items():
+            if target == "death" and not cohort[label].notna().any():
+                continue  # a study need not record it
+            rows += _label_rows(cohort, centers, split, target, label)
     flow = pd.DataFrame([{name: row.get(name) for name in COLUMNS} for row in rows], columns=list(COLUMNS))
     return flow.astype({"count": "Int64", "events": "Int64"})
 

@@ -7,9 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from ichor import tables
+from ichor.cohort.column_checks import doubt, is_empty
 from ichor.cohort.columns import Column, center_columns
+from ichor.cohort.coma_scale import POLICIES
+from ichor.cohort.dictionary import variables
 from ichor.cohort.records import plain, read_records
-from ichor.cohort.values import convert
+from ichor.cohort.values import Value, convert
 from ichor.confined import Confinement
 from ichor.errors import StudyError
 from ichor.pseudonyms import pseudonym
@@ -25,6 +28,7 @@ def harmonise_center(
     columns: pd.DataFrame,
     key: bytes,
     limits: Confinement | None = None,
+    gcs_intubated: str = "empty",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Harmonise one center's clinical table.
 
@@ -42,6 +46,8 @@ def harmonise_center(
         Key of the pseudonyms.
     limits : Confinement, optional
         What reading the table may cost.
+    gcs_intubated : {"empty", "verbal_1"}
+        What a GCS such as ``3T`` or ``E1VTM4`` becomes, see `ichor.cohort.coma_scale`.
 
     Returns
     -------
@@ -49,7 +55,8 @@ def harmonise_center(
         Table ``patients`` with the center's rows, sorted by pseudonym. A value that could not be used is empty.
     status : DataFrame
         Table ``status``: ``no_table``, ``unmapped_column``, ``unknown_code``, ``out_of_range``, ``no_patient_id``,
-        ``followup_before_baseline``, ``duplicate_patient``; details name file, row and column, never the
+        ``followup_before_baseline``, ``duplicate_patient``, ``gcs_intubated``, ``outcome_before_onset``, and of whole
+        columns ``unit_suspected``, ``scale_mixed``, ``column_empty``; details name file, row and column, never the
         text of a cell, nor of a header that the columns sheet does not name.
 
     Raises
@@ -57,6 +64,8 @@ def harmonise_center(
     StudyError
         If the columns sheet is wrong, or names a column that the table does not have.
     """
+    if gcs_intubated not in POLICIES:
+        raise StudyError(f"config key cohort.gcs_intubated: found {gcs_intubated!r}, expected {' or '.join(POLICIES)}.")
     if table is None:
         return tables.empty("patients"), tables.frame("status", [_status(center, "", "flagged", Reason.NO_TABLE)])
     table = Path(table)
@@ -68,8 +77,10 @@ def harmonise_center(
     for column in mapped:
         _check_header(table, column, list(records.columns))
     people, status = _identify(center, table, mapped[0], records, key)
-    values = {column.name: _convert_column(center, table, column, people, status) for column in mapped[1:]}
+    found = {one.name: _convert_column(center, table, one, people, status, gcs_intubated) for one in mapped[1:]}
+    values = {name: [value.value for value in column] for name, column in found.items()}
     rows = pd.DataFrame({"patient": people["patient"], **values}, index=people.index, dtype=object)
+    _empty_outcomes_before_onset(rows, found)
     rows = _merge_duplicates(center, table, _check_times(center, table, rows, status), status)
     rows["center"], rows["center_role"] = center, center_role
     patients = rows.reindex(columns=tables.columns("patients")).sort_values("patient")
@@ -114,15 +125,32 @@ def _identify(
 
 
 def _convert_column(
-    center: str, table: Path, column: Column, people: pd.DataFrame, status: list[dict]
-) -> list[float | int | str | None]:
+    center: str, table: Path, column: Column, people: pd.DataFrame, status: list[dict], gcs_intubated: str
+) -> list[Value]:
     texts = list(people[column.header])
-    values = [convert(text, column) for text in texts]
+    values = [convert(text, column, gcs_intubated) for text in texts]
+    where = f"{table.name}, column {column.header!r} ({column.name})"
+    if doubted := doubt(column, texts, values):
+        reason, why = doubted
+        status.append(_status(center, "", "flagged", reason, f"{where}: {why}; none of the column is used"))
+        return [Value(None)] * len(values)
+    if is_empty(column, values):
+        status.append(_status(center, "", "flagged", Reason.COLUMN_EMPTY, f"{where}: no patient has a value"))
     for row, value in zip(people.index, values, strict=True):
         if value.reason:
             detail = f"{table.name}, row {row}, column {column.header!r} ({column.name}): {value.problem}"
             status.append(_status(center, people.at[row, "patient"], "flagged", value.reason, detail))
-    return [value.value for value in values]
+    return values
+
+
+def _empty_outcomes_before_onset(rows: pd.DataFrame, found: dict[str, list[Value]]) -> None:
+    """Empty all outcomes of a patient whose outcome is dated before the onset: it may be that of another stay."""
+    wrong = [
+        any(column[place].reason == Reason.OUTCOME_BEFORE_ONSET for column in found.values())
+        for place in range(len(rows))
+    ]
+    late = [name for name in found if variables()[name].known not in ("admission", "course")]
+    rows.loc[wrong, late] = None
 
 
 def _check_times(center: str, table: Path, rows: pd.DataFrame, status: list[dict]) -> pd.DataFrame:

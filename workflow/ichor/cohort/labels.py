@@ -254,7 +254,9 @@ def outcome_rule(outcome: Mapping) -> tuple[str, set[int]]:
     """
     name = outcome.get("variable") or f"{outcome.get('scale')}_{outcome.get('at')}"
     scales = {
-        key: _scale(key) for key, variable in variables().items() if variable.known not in ("admission", "course")
+        key: _scale(key)
+        for key, variable in variables().items()
+        if variable.known not in ("admission", "course") and variable.kind == "integer"
     }
     if name not in scales:
         raise StudyError(f"config: outcome variable {name!r} is unknown; expected one of {', '.join(scales)}.")
@@ -281,7 +283,7 @@ def _scale(name: str) -> list[int]:
 
 
 def label_outcome(patients: pd.DataFrame, outcome: Mapping) -> pd.DataFrame:
-    """Label poor outcome.
+    """Label a poor outcome, or death.
 
     Parameters
     ----------

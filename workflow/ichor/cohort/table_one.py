@@ -18,6 +18,7 @@ MEASURED = {
     "ivh_ml": "mL",
     "label_expansion": None,
     "label_poor_outcome": None,
+    "label_death": None,
 }
 """What the cohort tables add to the patients' variables -> unit."""
 ALL, GROUPS = "all", ("development", "external")

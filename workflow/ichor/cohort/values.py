@@ -4,11 +4,13 @@ import re
 from dataclasses import dataclass
 
 from ichor.cohort.columns import Column
+from ichor.cohort.coma_scale import read_coma_scale
 from ichor.cohort.dictionary import variables
 from ichor.cohort.records import plain
 from ichor.reasons import Reason
 
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,(\d{1,2}|\d{4,})$")  # three digits could be thousands: not guessed
+BEFORE_ONSET = ("onset_to_outcome_days", "onset_to_death_days")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 
 
@@ -21,7 +23,8 @@ class Value:
     value : float, int, str or None
         In our unit and codes; None when missing.
     reason : Reason or None
-        Why a written value is missing; None when it was converted, or when the cell says missing.
+        Why a written value is missing, or what was assumed of one that is not; None when it was converted as it
+        stands, or when the cell says missing.
     problem : str
         What was found, in words, and what was expected; never the text or number of the cell, which may be a name, a
         date or a record number in the wrong column.
@@ -32,7 +35,7 @@ class Value:
     problem: str = ""
 
 
-def convert(text: str, column: Column) -> Value:
+def convert(text: str, column: Column, gcs_intubated: str = "empty") -> Value:
     """Convert the text of a cell into our unit and codes.
 
     Parameters
@@ -41,13 +44,16 @@ def convert(text: str, column: Column) -> Value:
         The cell.
     column : Column
         Its row of the columns sheet, for a variable of the dictionary.
+    gcs_intubated : {"empty", "verbal_1"}
+        What a GCS becomes whose verbal part could not be tested, see `ichor.cohort.coma_scale`.
 
     Returns
     -------
     Value
         With reason ``unknown_code`` if the text is neither a code nor, for numbers, a number; with ``out_of_range`` if
-        it is a number outside the dictionary's range or no whole number where one is needed. A number is rounded to
-        6 decimals after its unit was changed.
+        it is a number outside the dictionary's range or no whole number where one is needed, with
+        ``outcome_before_onset`` if it is a negative time from onset to outcome or death; with ``gcs_intubated`` for
+        such a GCS, whether it is given a number or not. A number is rounded to 6 decimals after its unit was changed.
     """
     variable = variables()[column.name]
     code = plain(text)
@@ -66,18 +72,33 @@ def convert(text: str, column: Column) -> Value:
         written, factor = text.strip(), column.factor
     if variable.kind == "string":
         return Value(written)
+    if column.name == "gcs" and code not in column.codes and (scale := read_coma_scale(written)):
+        if not scale.intubated:
+            return Value(scale.total)
+        assumed = scale.total if gcs_intubated == "verbal_1" else None
+        done = "no number" if assumed is None else "the verbal part counts 1"
+        return Value(assumed, Reason.GCS_INTUBATED, f"the verbal part could not be tested: {done}")
     return _number(written, factor, column)
+
+
+def number_of(text: str) -> float | None:
+    """Number that a cell holds, with a decimal point or comma; None if it holds none."""
+    written = text.strip()
+    if DECIMAL_COMMA.match(written):
+        written = written.replace(",", ".")
+    return float(written) if NUMBER.match(written) else None
 
 
 def _number(written: str, factor: float, column: Column) -> Value:
     variable = variables()[column.name]
-    if DECIMAL_COMMA.match(written):
-        written = written.replace(",", ".")
-    if not NUMBER.match(written):
+    number = number_of(written)
+    if number is None:
         codes = f" or {', '.join(column.shown_codes)}" if column.shown_codes else ""
         unit = f" in {column.unit}" if column.unit else ""
         return Value(None, Reason.UNKNOWN_CODE, f"{_found(written)}, expected a number{unit}{codes}")
-    value = round(float(written) * factor, 6)
+    value = round(number * factor, 6)
+    if value < 0 and column.name in BEFORE_ONSET:
+        return Value(None, Reason.OUTCOME_BEFORE_ONSET, "found a negative time, the outcomes of the row are not used")
     low = variable.minimum if variable.minimum is not None else float("-inf")
     high = variable.maximum if variable.maximum is not None else float("inf")
     whole = variable.kind != "integer" or value.is_integer()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ichor.evaluation.intervals import CONFIDENCE, Estimate
+from ichor.evaluation.intervals import CONFIDENCE, Estimate, undefined
 from ichor.reasons import Reason
 
 CHUNK = 4_000_000  # weights held in memory at once (32 MB)
@@ -18,26 +18,43 @@ CHUNK = 4_000_000  # weights held in memory at once (32 MB)
 class Resamples:
     """Resamples of `n` patients, drawn with replacement inside each stratum, the same at every use.
 
+    As many patients are drawn as there are: an interval from draws of another size is that of another study (100 drawn
+    of 27 patients give one that is about half as wide as it should be).
+
     Parameters
     ----------
     strata : array, shape (n,)
-        Center of each patient: centers keep their size, because they are given and not drawn.
+        Center of each row: centers keep their size, because they are given and not drawn.
     count : int
         Number of resamples; 0 gives no intervals.
     seed : int
         Seed of the draws.
+    patients : array, shape (n,), optional
+        Patient of each row, where a patient has several (visits): the patient is drawn, with all rows. Without it each
+        row is a patient.
+
+    Raises
+    ------
+    ValueError
+        If a patient has rows in two strata.
     """
 
-    def __init__(self, strata: np.ndarray, count: int, seed: int) -> None:
+    def __init__(self, strata: np.ndarray, count: int, seed: int, patients: np.ndarray | None = None) -> None:
         self.codes = np.unique(np.asarray(strata, dtype=str), return_inverse=True)[1]
         self.count = int(count)
         self.seed = int(seed)
         self._kept: np.ndarray | None = None
+        self._rows: np.ndarray | None = None
+        if patients is not None:
+            _, first, self._rows = np.unique(np.asarray(patients, dtype=str), return_index=True, return_inverse=True)
+            if (self.codes[first][self._rows] != self.codes).any():
+                raise ValueError("a patient has rows in two strata")
+            self.codes = self.codes[first]
 
     def chunks(self) -> Iterator[np.ndarray]:
         """Weights of all resamples, in arrays of shape (resamples, n) that fit in memory."""
         n = self.codes.size
-        step = max(1, CHUNK // max(1, n))
+        step = max(1, CHUNK // max(1, n if self._rows is None else self._rows.size))
         if n == 0 or self.count == 0:
             return
         rng = np.random.default_rng(self.seed)
@@ -57,7 +74,7 @@ class Resamples:
             drawn += np.arange(size)[:, None] * members.size
             counts = np.bincount(drawn.ravel(), minlength=size * members.size)
             weights[:, members] = counts.reshape(size, members.size)
-        return weights
+        return weights if self._rows is None else weights[:, self._rows]
 
     def values(self, statistic: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Statistic of every resample, shape (count,) or (count, m); NaN where it is undefined."""
@@ -67,6 +84,25 @@ class Resamples:
     def interval(self, estimate: float, statistic: Callable[[np.ndarray], np.ndarray]) -> Estimate:
         """`estimate` with the percentile interval of the resamples' values."""
         return percentile_interval(estimate, self.values(statistic))
+
+    def difference(
+        self, first: Callable[[np.ndarray], np.ndarray], second: Callable[[np.ndarray], np.ndarray]
+    ) -> Estimate:
+        """First statistic minus the second, both of the same resamples: paired, whatever the statistic.
+
+        Parameters
+        ----------
+        first, second : callable
+            Weights (resamples, n) -> value of each resample, of two models on the same rows.
+        """
+        rows = self.codes.size if self._rows is None else self._rows.size
+        if not rows:
+            return undefined(Reason.EMPTY_DENOMINATOR)
+        whole = np.ones((1, rows))
+        estimate = float(np.asarray(first(whole)).item() - np.asarray(second(whole)).item())
+        if math.isnan(estimate):
+            return undefined(Reason.ONE_CLASS)
+        return self.interval(estimate, lambda weights: first(weights) - second(weights))
 
 
 def percentile_interval(estimate: float, values: np.ndarray) -> Estimate:

@@ -1,4 +1,4 @@
-"""The experiment of paper 002 on a study's own centers: what balancing the training set does for external patients.
+"""The experiment of Yu et al. (2025): what balancing the training set does for a study's external patients.
 
 Tables in, tables out. What is estimated and how is that of `ichor.evaluation.evaluate`; here it is arranged as the
 paper's tables 1 and 3, with what the paper leaves out: tests between the arms, an arm chosen on tune rows, calibration.
@@ -189,14 +189,28 @@ def _table_3(models: list[StudyModel], cohorts: list[tuple[str, str, pd.DataFram
             row = {"cohort": cohort, "center": center, "model": model.name, "part": model.part, "arm": model.arm}
             row |= {"n": int(own.loc["auc", "n"]), "events": own.loc["auc", "events"]}
             row |= {"threshold": thresholds.get(model.name, math.nan)}
-            row |= _estimates(own, QUANTITIES) | _printed(cohort, model.arm)
+            row |= estimates(own, QUANTITIES) | _printed(cohort, model.arm)
             out.append(row)
     table = pd.DataFrame(out)
     known = table.notna().any()
     return table[[c for c in table.columns if known[c] or not c.startswith("reachable")]]
 
 
-def _estimates(rows: pd.DataFrame, quantities: tuple[str, ...]) -> dict:
+def estimates(rows: pd.DataFrame, quantities: tuple[str, ...]) -> dict:
+    """Quantities of one model and group of patients as columns of one row.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of table ``metrics``, indexed by quantity.
+    quantities : tuple of str
+        Those that are wanted.
+
+    Returns
+    -------
+    dict
+        ``<quantity>``, ``<quantity>_low``, ``<quantity>_high`` (NaN where there is none) and ``reasons``.
+    """
     found: dict[str, object] = {}
     reasons = []
     for name in quantities:
@@ -263,7 +277,7 @@ def _calibration(
                     continue
                 row = {"cohort": cohort, "center": center, "model": model.name, "part": model.part, "arm": model.arm}
                 row |= {"correction": correction, "n": int(own.loc["auc", "n"]), "events": own.loc["auc", "events"]}
-                out.append(row | _estimates(own, CALIBRATION))
+                out.append(row | estimates(own, CALIBRATION))
     return pd.DataFrame(out)
 
 

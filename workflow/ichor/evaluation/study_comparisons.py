@@ -50,7 +50,7 @@ def compare_arms(rows: pd.DataFrame, models: list[StudyModel], chosen: str | Non
     cohorts += [(f"external {i}", name, rows[rows["center"] == name]) for i, name in enumerate(centers, start=1)]
     out = [
         {"family": family, "cohort": cohort, "center": center, "model_a": first, "model_b": second}
-        | _pair(part, first, second)
+        | compare_pair(part, first, second)
         for family in ("arms", "floors")
         for cohort, center, part in cohorts
         for of, first, second in pairs
@@ -64,7 +64,22 @@ def compare_arms(rows: pd.DataFrame, models: list[StudyModel], chosen: str | Non
     return table[COLUMNS]
 
 
-def _pair(rows: pd.DataFrame, first: str, second: str) -> dict:
+def compare_pair(rows: pd.DataFrame, first: str, second: str) -> dict:
+    """DeLong's paired test of two models' AUCs on the patients that both predicted.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        One row per patient and model: model, patient, label, probability.
+    first, second : str
+        Models.
+
+    Returns
+    -------
+    dict
+        Columns of `COLUMNS` from ``auc_a`` to ``p`` (first minus second), ``n events reason``. Without a test, p NaN,
+        below 20 patients of either outcome.
+    """
     wide = rows[rows["model"].isin([first, second])].pivot(index="patient", columns="model", values="probability")
     wide = wide.reindex(columns=[first, second]).dropna()
     labels = rows.drop_duplicates("patient").set_index("patient")["label"].reindex(wide.index).to_numpy(dtype=int)
@@ -81,10 +96,10 @@ def _pair(rows: pd.DataFrame, first: str, second: str) -> dict:
     return found | {"reason": None if test.reason is None else str(test.reason)}
 
 
-def verdict(row: dict) -> str:
-    """What a comparison shows; see `compare_arms`."""
+def verdict(row: dict, gain: float = min(GAIN)) -> str:
+    """What a comparison shows, beside a `gain` in AUC that would matter; see `compare_arms`."""
     if min(row["events"], row["n"] - row["events"]) < FEWEST or not np.isfinite([row["low"], row["high"]]).all():
         return "too_few"
     if row["p_holm"] < LEVEL and row["difference"] != 0:
         return "gain" if row["difference"] > 0 else "harm"
-    return "undecided" if row["high"] >= min(GAIN) else "none"
+    return "undecided" if row["high"] >= gain else "none"

@@ -1,4 +1,4 @@
-"""The patients of a study as in table 1 of paper 002: development centers, each external center, external together."""
+"""The patients of a study as in table 1 of Yu et al. (2025): development centers, external ones each and together."""
 
 import pandas as pd
 

@@ -29,7 +29,7 @@ def ich_gs(*, gcs: float, iph_ml: float, ivh: bool, location: str, age_years: fl
     -----
     Ruiz-Sandoval JL et al., Stroke 2007;38:1641-1644 (PMID 17379820). The range 5 to 13 and the five components are
     checked against the abstract; the points of the items are from two independent recollections that agree and add up
-    to the range, not from the paper itself.
+    to the range, not from the paper itself. There is no risk per point here: the published one was not at hand.
     """
     missing = unknown_items(gcs=gcs, iph_ml=iph_ml, ivh=ivh, location=location, age_years=age_years)
     if missing:

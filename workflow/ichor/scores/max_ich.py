@@ -30,6 +30,7 @@ def max_ich(*, nihss: float, age_years: float, ivh: bool, anticoagulant: bool, i
     Notes
     -----
     Sembill JA et al., Neurology 2017;89:423-431. Points checked against a public record of the score; range 0 to 10.
+    There is no risk per point here: the published one was not at hand.
     """
     missing = unknown_items(
         nihss=nihss, age_years=age_years, ivh=ivh, anticoagulant=anticoagulant, iph_ml=iph_ml, location=location
