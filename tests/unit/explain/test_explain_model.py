@@ -11,10 +11,13 @@ import torch
 from ichor import tables
 from ichor.cohort.fences import LeakError
 from ichor.errors import StudyError
-from ichor.explain.explain_model import Settings, explain_model
+from ichor.explain.explain_model import explain_model
+from ichor.explain.explainer import Settings
 from ichor.explain.permuted import permute_labels, reduced
+from ichor.explain.vocabulary import RECORD
 from ichor.models import registry
 from ichor.report.attributions import write_attribution_page
+from ichor.report.patient_page import Known, write_patient_pages
 from ichor.training import bundle
 from ichor.training.data import InputSpec
 from ichor.training.inference import network_of
@@ -42,7 +45,12 @@ SETTINGS = Settings(
     steps=4,
     occlusion_mm=20.0,
     rim_mm=9.0,
+    neighbours=2,
 )
+NAMED = {"task": "expansion", "target": "expansion", "model": "vit", "split": "external"}
+STUDY = {"title": "Phantoms", "simulated": True}
+TABLES = ("attributions", "attribution_overlap", "attribution_gate", "attribution_maps", "neighbours")
+TABLES += ("explained_patients",)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +114,7 @@ def explained(study, tmp_path_factory):
 
 def test_tables_are_those_of_their_schemas(explained, tmp_path):
     found, _ = explained
-    for name in ("attributions", "attribution_overlap", "attribution_gate", "attribution_maps"):
+    for name in TABLES:
         tables.write(name, getattr(found, name), tmp_path / f"{name}.tsv")
         assert len(tables.read(name, tmp_path / f"{name}.tsv")) == len(getattr(found, name)) > 0
 
@@ -150,7 +158,7 @@ def test_a_method_that_fails_is_withheld(study, tmp_path):
 
 def test_the_page_shows_what_passed_and_says_what_did_not(explained, study, tmp_path):
     found, maps = explained
-    named = {"task": "expansion", "target": "expansion", "model": "vit", "split": "external"}
+    named = NAMED
     one = found.attribution_maps[found.attribution_maps["patient"] == found.attribution_maps["patient"].iloc[0]]
     write_attribution_page(
         tmp_path / "index.html",
@@ -159,6 +167,8 @@ def test_the_page_shows_what_passed_and_says_what_did_not(explained, study, tmp_
         gate=found.attribution_gate,
         overlap=found.attribution_overlap,
         maps=one,
+        patients=found.explained_patients[found.explained_patients["patient"].isin(one["patient"])],
+        record=found.record_attributions,
         named=named,
         rim_mm=9.0,
         study={"title": "Phantoms", "simulated": True},
@@ -166,6 +176,7 @@ def test_the_page_shows_what_passed_and_says_what_did_not(explained, study, tmp_
     text = (tmp_path / "index.html").read_text()
     picture = tmp_path / "pictures" / f"{one['patient'].iloc[0]}.png"
     assert picture.read_bytes().startswith(b"\x89PNG") and f'src="pictures/{picture.name}"' in text
+    assert f'href="patients/{picture.stem}.html"' in text
     assert "Attention rollout" in text and "Grad-CAM++ does not suit this network" in text
     assert "Simulated patients" in text and "nan" not in text
 
@@ -180,6 +191,49 @@ def test_a_network_that_reads_the_record_is_explained_with_each_patients_own(stu
     found = explain_model(cohort, predictions, written, tmp_path / "maps", SETTINGS, seed=1, device="cpu")
     assert set(found.attributions["method"]) == {"gradient", "attention_rollout"}
     assert set(found.attribution_gate["test"].dropna()) == {"cascade", "all_layers"}
+    gated = found.attribution_gate[found.attribution_gate["method"] == RECORD]
+    assert set(gated["measure"]) == {"spearman"} and gated["outcome"].nunique() == 1
+    withheld = gated["outcome"].iloc[0] == "withheld"
+    assert found.record_attributions.empty == withheld, "one feature has one rank, which is always alike"
+
+
+def test_neighbours_are_train_patients_and_every_chosen_patient_has_them(explained, study):
+    found, _ = explained
+    roles = study[0].set_index("patient")["role"]
+    assert set(roles[found.neighbours["neighbour"]]) == {"train"}
+    assert set(roles[found.explained_patients["patient"]]) == {"test"}
+    assert set(found.neighbours["patient"]) == set(found.explained_patients["patient"])
+    assert (found.neighbours.groupby("patient")["distance"].diff().dropna() >= 0).all()
+
+
+def test_the_page_of_a_patient_has_gate_models_shap_record_and_neighbours(explained, study, tmp_path):
+    found, _ = explained
+    cohort, predictions, _ = study
+    cohort = cohort.assign(age_years=np.linspace(40, 90, len(cohort)), sex="female")
+    cohort.loc[cohort.index[0], "age_years"] = np.nan
+    who = found.explained_patients["patient"].iloc[0]
+    shap = {"task": "expansion", "target": "expansion", "model": "logistic", "split": "external", "patient": who}
+    shap |= {"center": "aurora", "role": "test", "feature": "age_years", "value": "61", "shap": -0.4, "expected": 0.1}
+    known = Known(
+        cohort=cohort,
+        patients=found.explained_patients.head(1),
+        gate=found.attribution_gate,
+        record=found.record_attributions,
+        neighbours=found.neighbours,
+        predictions=pd.concat([predictions.assign(model=name) for name in ("vit", "logistic")]),
+        details=pd.DataFrame([{"patient": who, "quantity": "gate_image_mean", "value": 0.25}]),
+        shap=pd.DataFrame([shap | {"scale": "log_odds", "background": 3}]),
+        features=["sex"],
+    )
+    write_patient_pages(tmp_path / "patients", known, {who: f"../pictures/{who}.png"}, NAMED, STUDY)
+    text = (tmp_path / "patients" / f"{who}.html").read_text()
+    near = found.neighbours.loc[found.neighbours["patient"] == who, "neighbour"]
+    assert all(f'src="train_{name}.webp"' in text for name in near)
+    assert all((tmp_path / "patients" / f"train_{name}.webp").read_bytes()[8:12] == b"WEBP" for name in near)
+    assert "from +0.10 (mean of 3 train patients) to −0.30" in text and "0.25 (the record’s: 0.75)" in text
+    assert "Grad-CAM++ does not suit this network" in text and "100 % have the same" in text
+    assert "nan" not in text.lower().replace("finance", "") and "Simulated patients" in text
+    assert str(tmp_path) not in text and "/" + "tmp" not in text
 
 
 def test_a_table_of_features_has_no_maps_and_an_unfitted_network_none_either(study, tmp_path):

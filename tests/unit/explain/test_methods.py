@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ichor.errors import StudyError
-from ichor.explain import vocabulary
+from ichor.explain import occlusion, vocabulary
 from ichor.explain.convolution import camera_layer
 from ichor.explain.methods import METHODS, MOST_BOXES, Effort, attribute, check_names
 from ichor.imaging.crops import Grid
@@ -75,6 +75,22 @@ def test_occlusion_of_a_linear_model_is_the_mean_of_what_its_boxes_hold(linear, 
                 count[box] += 1
     assert count.min() >= 1 and masks == 0.0
     np.testing.assert_allclose(image, total / count, atol=1e-4)
+
+
+def test_occlusion_is_that_of_captum_and_boxes_that_hold_nothing_are_not_tried(rectified, channels):
+    from captum.attr import Occlusion
+
+    empty = channels.clone()
+    empty[:, :6] = 0
+    asked = []
+    rectified.register_forward_pre_hook(lambda _, images: asked.append(len(images[0])))
+    found = occlusion.occlusion(rectified, empty, (4, 3, 3))
+    tried = sum(asked)
+    expected = Occlusion(lambda images: rectified(images)[:, 0]).attribute(
+        empty[None], sliding_window_shapes=(2, 4, 3, 3), strides=(2, 2, 2, 2), baselines=0.0
+    )
+    torch.testing.assert_close(found, expected[0, :1], atol=1e-6, rtol=1e-4)
+    assert found.abs().max() > 1e-4 and tried < sum(asked) - tried, "captum tries them all"
 
 
 def test_boxes_get_larger_where_a_grid_would_need_too_many():

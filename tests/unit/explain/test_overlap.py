@@ -23,15 +23,16 @@ def labels():
     return made
 
 
-def regions(labels, rim_mm=10.0):
+def regions(labels, rim_mm=10.0, segmented=("iph", "ivh")):
     head = np.zeros(GRID.shape, dtype=bool)
     head[2:38, 2:38, :] = True
-    return shares_of_regions(labels, SPACING_MM, CENTER, GRID, head, rim_mm)
+    image_hu = np.where(head, 32, -1000).astype(np.int16)
+    return shares_of_regions(image_hu, labels, SPACING_MM, CENTER, GRID, head, rim_mm, segmented)
 
 
 def test_regions_fill_the_grid_and_do_not_overlap(labels):
     found = regions(labels)
-    assert tuple(found) == tuple(REGIONS)
+    assert list(found) == [name for name in REGIONS if name not in ("edema", "ventricles")]
     np.testing.assert_allclose(sum(found.values()), 1, atol=1e-6)
     assert found["hematoma"].sum() == pytest.approx(6 * 6 * 4)
     assert found["ventricular_blood"].sum() == pytest.approx(3 * 6 * 4)
@@ -48,12 +49,38 @@ def test_the_rim_is_as_wide_as_it_is_said_in_millimetres(labels):
 def test_regions_of_an_empty_mask_are_head_and_air():
     found = regions(np.zeros(GRID.shape, dtype=np.uint8))
     assert not found["hematoma"].any() and not found["rim"].any() and not found["ventricular_blood"].any()
-    np.testing.assert_allclose(found["elsewhere"] + found["outside_head"], 1)
+    np.testing.assert_allclose(found["brain"] + found["elsewhere"] + found["outside_head"], 1)
+
+
+def test_edema_is_a_region_where_it_is_segmented_and_part_of_the_rim_where_not(labels):
+    labels[23:26, 17:23, 8:12] = 3
+    told, untold = regions(labels, segmented=("iph", "ivh", "edema")), regions(labels)
+    assert told["edema"].sum() == pytest.approx(3 * 6 * 4) and "edema" not in untold
+    np.testing.assert_allclose(told["edema"] + told["rim"], untold["rim"], atol=1e-6)
+
+
+def test_ventricles_of_a_head_are_a_region_and_taken_from_the_brain():
+    spacing, shape = np.array([2.0, 2.0, 5.0]), (80, 100, 34)
+    at = (np.stack(np.meshgrid(*(np.arange(n) for n in shape), indexing="ij"), -1) - np.array(shape) / 2) * spacing
+    image = np.full(shape, -1000, np.int16)
+    for half, hu in ((75, 900), (68, 32)):
+        image[np.linalg.norm(at / [half, half + 16, half + 4], axis=-1) < 1] = hu
+    horns = np.linalg.norm((np.abs(at) * [1, 1, 0] + at * [0, 0, 1] - [10, 5, 12]) / [6, 30, 12], axis=-1) < 1
+    image[horns] = 6
+    bleed = np.linalg.norm(at - [36, 0, 10], axis=-1) < 10
+    grid = Grid(shape, tuple(spacing))
+    center = (np.array(shape) - 1) / 2
+    labels = bleed.astype(np.uint8)
+    found = shares_of_regions(image, labels, spacing, center, grid, image > -500, 8.0)
+    np.testing.assert_allclose(sum(found.values()), 1, atol=1e-5)
+    assert 0.6 * horns.sum() < found["ventricles"].sum() <= horns.sum() + 1e-3
+    assert not (found["ventricles"] * ~horns).any() and not (found["brain"] * found["ventricles"] > 0.01).any()
+    assert found["elsewhere"][image == 900].mean() > 0.9 and found["brain"].sum() > 5 * found["rim"].sum()
 
 
 def test_an_even_map_is_no_better_than_chance(labels):
     rows = {row["region"]: row for row in overlap(np.ones(GRID.shape), regions(labels))}
-    assert all(row["ratio"] == pytest.approx(1) for row in rows.values())
+    assert all(row["ratio"] == pytest.approx(1) for row in rows.values() if row["volume_share"])
     assert sum(row["share"] for row in rows.values()) == pytest.approx(1)
     assert sum(row["peak"] for row in rows.values()) == pytest.approx(1)
 

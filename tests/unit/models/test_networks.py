@@ -98,7 +98,7 @@ def test_every_weight_of_image_record_and_fusion_learns(fusion):
 
 
 def test_the_gated_unit_is_its_formula():
-    from ichor.models.vit_record import GatedUnit
+    from ichor.models.fusion import GatedUnit
 
     torch.manual_seed(1)
     unit, image, record = GatedUnit(5, 3), torch.randn(2, 5), torch.randn(2, 3)

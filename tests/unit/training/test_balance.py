@@ -9,8 +9,11 @@ from ichor.cohort.fences import LeakError
 from ichor.errors import StudyError
 from ichor.training import bundle
 from ichor.training.balance import Balance, events_to_add, plan
+from ichor.training.examples import batches_of
 from ichor.training.fit import fit_model
+from ichor.training.job import Job
 from ichor.training.losses import summed_loss
+from ichor.training.synthetic import shortage
 
 LABELS = np.array([1] * 5 + [0] * 40, np.float32)
 
@@ -141,6 +144,38 @@ def test_synthetic_cases_are_added_to_train_rows_and_a_shortage_is_told(fit, rar
     status, made = fit(small_vit, rare, synthetic=few)
     assert list(status["reason"]) == ["synthetic_too_few"] and "5 fewer" in status["detail"][0]
     assert made["prior_logit_seen"] == pytest.approx(math.log(7 / 12))
+
+
+def test_added_rows_are_strewn_among_the_others_and_do_not_change_their_order():
+    plain, more = (np.concatenate(list(batches_of(n, 8, 3, 2, n - 40))) for n in (40, 55))
+    assert (more[more < 40] == plain).all() and sorted(more) == list(range(55))
+    where = np.flatnonzero(more >= 40)
+    assert where.min() < 15 and where.max() > 40 and list(more[where]) != sorted(more[where])
+
+
+def test_an_arm_starts_from_the_weights_of_its_plain_twin(fit, rare, small_vit, tmp_path):
+    """Without a step that changes anything: the weights are the initial ones."""
+    small_vit["training"] |= {"epochs": 1, "learning_rate": 0.0, "weight_decay": 0.0}
+    arm = small_vit | {"balance": {"arm": "class_weights"}}
+    found = {}
+    for name, spec, draws in (("vit", small_vit, ""), ("vit_weights", arm, "vit"), ("vit_other", arm, "")):
+        _, made = fit(spec, rare, model=name, draws=draws)
+        assert made["balance"]["draws"] == (draws or name)
+        found[name], _ = bundle.read(tmp_path / "b")
+    same = [all((found["vit"][key] == found[name][key]).all() for key in found["vit"]) for name in found]
+    assert same == [True, True, False]
+
+
+def test_a_shortage_says_whether_too_few_were_drawn_or_too_many_were_copies(tmp_path, cases):
+    job = Job("expansion", "expansion", "vit", "external", {}, 1, "cpu", "32", 1, tmp_path, tmp_path)
+    facts = {"synthetic": 3, "missing": 5, "ratio": "1:1"}
+    for learned, made, code in (
+        (True, cases[:7], "generator_draws_unfit"),
+        (True, cases, "synthetic_too_few"),
+        (False, cases[:7], "synthetic_too_few"),
+    ):
+        assert shortage(job, facts, made, learned=learned)[0]["reason"] == code
+    assert shortage(job, facts | {"missing": 0}, cases[:3], learned=True) == []
 
 
 def test_the_training_refuses_what_is_not_made_of_its_train_rows(fit, rare, small_vit, cases):

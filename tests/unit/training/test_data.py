@@ -1,3 +1,6 @@
+import shutil
+from pathlib import Path
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ from ichor.imaging.crops import Grid
 from ichor.imaging.geometry import spacing_mm
 from ichor.imaging.volume_cache import Volume
 from ichor.imaging.voxels import image_sha256, voxel_sha256
+from ichor.training import data
 from ichor.training.data import InputSpec, channels_of, load_views, view_of
 
 SETTINGS = {
@@ -188,3 +192,87 @@ def test_an_empty_label_is_an_empty_channel(hashed, tmp_path):
     assert len(views) == 1 and not views.masks.any()
     _, outcome = load_views(rows, InputSpec.from_settings(SETTINGS), "test")
     assert outcome["reason"].tolist() == ["empty_mask"]
+
+
+@pytest.fixture
+def named(hashed):
+    """The same rows with the content hash of their masks, as the cohort table has it."""
+    masks = [nib.load(path) for path in hashed["mask"]]
+    return hashed.assign(mask_sha256=[voxel_sha256(np.asanyarray(mask.dataobj)) for mask in masks])
+
+
+def views_in(folder):
+    return sorted((folder / "views").glob("??/*.view"))
+
+
+def test_a_view_is_made_once_for_each_scan_and_setting(named, tmp_path, monkeypatch):
+    spec = InputSpec.from_settings(SETTINGS)
+    first, outcome = load_views(named, spec, "test", tmp_path)
+    assert len(views_in(tmp_path)) == len(named)
+    load_views(named, InputSpec.from_settings(SETTINGS | {"windows_hu": [[0, 90]]}), "test", tmp_path)
+    assert len(views_in(tmp_path)) == len(named)  # windows are applied to batches
+    load_views(named, InputSpec.from_settings(SETTINGS | {"size_mm": [60, 80, 64]}), "test", tmp_path)
+    assert len(views_in(tmp_path)) == 2 * len(named)
+    monkeypatch.setattr(data, "read_scan", None)
+    again, told = load_views(named, spec, "test", tmp_path)
+    assert told.equals(outcome)
+    assert again.image_hu.tobytes() == first.image_hu.tobytes() and again.masks.tobytes() == first.masks.tobytes()
+
+
+def test_another_mask_is_another_view_and_a_changed_file_is_not_kept(named, tmp_path):
+    spec, row = InputSpec.from_settings(SETTINGS), named.head(1)
+    plain, _ = load_views(row, spec, "test", tmp_path / "kept")
+    mask = nib.load(row["mask"].iloc[0])
+    voxels = np.roll(np.asanyarray(mask.dataobj), 3, axis=0)
+    nib.save(nib.Nifti1Image(voxels, mask.affine), tmp_path / "m.nii.gz")
+    moved = row.assign(mask=str(tmp_path / "m.nii.gz"))
+    load_views(moved, spec, "test", tmp_path / "other")
+    assert not views_in(tmp_path / "other")  # its file is not what the table names
+    views, _ = load_views(moved.assign(mask_sha256=voxel_sha256(voxels)), spec, "test", tmp_path / "kept")
+    assert len(views_in(tmp_path / "kept")) == 2 and not np.array_equal(views.image_hu, plain.image_hu)
+
+
+def test_the_name_of_a_folder_tells_nothing(named, tmp_path):
+    """Cobo et al.'s cohort comes with the outcome in its folders' names; a view is named by content alone."""
+    spec, seen = InputSpec.from_settings(SETTINGS), []
+    for folder in ("GOOD_PROGNOSIS", "POOR_PROGNOSIS"):
+        (tmp_path / folder).mkdir()
+        path = shutil.copy(named["image"].iloc[0], tmp_path / folder / "1.nii.gz")
+        views, _ = load_views(named.head(1).assign(image=str(path)), spec, "test", tmp_path / "volumes")
+        seen.append(views.image_hu.tobytes())
+    assert seen[0] == seen[1] and len(views_in(tmp_path / "volumes")) == 1
+
+
+STRIPPED = SETTINGS | {"view": "head", "size_mm": [180, 200, 96], "mask_labels": [], "skull_strip": "morphology"}
+
+
+def test_a_stripped_view_shows_the_brain_and_its_bleed_and_air(phantoms):
+    rows = phantoms.head(4)
+    whole, _ = load_views(rows, InputSpec.from_settings(STRIPPED | {"skull_strip": "none"}), "test")
+    stripped, outcome = load_views(rows, InputSpec.from_settings(STRIPPED), "test")
+    assert outcome["usable"].all()
+    bone, air = whole.image_hu > 600, whole.image_hu < -900
+    assert bone.sum() > 500 and (stripped.image_hu[bone | air] == -1000).mean() > 0.99
+    bleed = np.argwhere(whole.image_hu[1] > 65) if whole.image_hu[1].max() > 65 else []
+    dense = (whole.image_hu > 60) & (whole.image_hu < 95)
+    assert len(bleed) and (stripped.image_hu[dense] > 50).mean() > 0.95
+    assert stripped.image_hu.max() < 500
+
+
+def test_brain_masks_of_another_program_take_the_place_of_ours(named, tmp_path):
+    row, folder = named.head(2), tmp_path / "masks"
+    folder.mkdir()
+    scan = nib.load(row["image"].iloc[0])
+    half = np.zeros(scan.shape, np.uint8)
+    half[:18] = 1
+    name = Path(row["image"].iloc[0]).name
+    nib.save(nib.Nifti1Image(half, scan.affine), folder / name)
+    spec = InputSpec.from_settings(STRIPPED | {"skull_strip": str(folder)})
+    views, outcome = load_views(row, spec, "test", tmp_path / "volumes")
+    assert outcome["usable"].tolist() == [True, False] and outcome["reason"].iloc[1] == "no_brain_mask"
+    assert (views.image_hu[0, 18:] == -1000).all() and (views.image_hu[0, :18] > -1000).any()
+    nib.save(nib.Nifti1Image(1 - half, scan.affine), folder / name)  # corrected: the old view is not used
+    views, _ = load_views(row, spec, "test", tmp_path / "volumes")
+    assert (views.image_hu[0, :17] == -1000).all()
+    with pytest.raises(StudyError, match="no folder"):
+        load_views(row, InputSpec.from_settings(STRIPPED | {"skull_strip": str(tmp_path / "absent")}), "test")

@@ -22,7 +22,7 @@ XGBOOST = {"kind": "xgboost", "features": ["age_years", "gcs", "sex"], "rounds":
 def fit(cohort, folder, spec, **changes):
     settings = {"task": "expansion", "target": "expansion", "model": "under_test", "seed": 7, "device": "cpu"} | changes
     why = fit_model(cohort, spec=spec, checkpoint_dir=folder / "state", bundle_dir=folder / "bundle", **settings)
-    predictions, left_out = predict_model(cohort, folder / "bundle", device="cpu")
+    predictions, left_out, _ = predict_model(cohort, folder / "bundle", device="cpu")
     return predictions, why if len(why) else left_out
 
 

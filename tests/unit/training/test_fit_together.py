@@ -32,8 +32,15 @@ def fit(phantoms, tmp_path):
 def test_two_processes_make_the_model_of_one_also_when_one_of_them_is_killed(
     fit, small_vit, tmp_path, capfd, monkeypatch
 ):
-    small_vit["training"] |= {"batch_size": 7, "epochs": 12, "patience": 4, "checkpoint_every_epochs": 1}
-    small_vit |= {"kind": "vit_record", "record": {"features": ["age_years", "gcs"]}, "record_width": 8}
+    small_vit["training"] |= {
+        "batch_size": 7,
+        "epochs": 12,
+        "patience": 4,
+        "checkpoint_every_epochs": 1,
+        "accumulate": 2,
+    }
+    record = {"features": ["age_years", "gcs"], "scan_dropout": 0.2}
+    small_vit |= {"kind": "vit_record", "record": record, "record_width": 8}
     one, decided = fit(small_vit, "one")
     with monkeypatch.context() as patch:
         launch_killed(patch, member, tmp_path / "two", "network-0.safetensors")

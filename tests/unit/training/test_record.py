@@ -14,7 +14,7 @@ from ichor.training.data import InputSpec
 from ichor.training.example_files import add_record, examples_folder, make_examples, read_examples
 from ichor.training.fit import fit_model
 from ichor.training.predict import predict_model
-from ichor.training.record import Record, shown
+from ichor.training.record import Record, shown, shown_scans
 from ichor.training.rows import columns_read, model_rows
 from ichor.training.unmeasured import without
 
@@ -81,7 +81,7 @@ def test_bundle_predicts_with_record_without_one_and_with_gaps(phantoms, tmp_pat
     cohort.loc[[2, 40], "gcs"] = pd.NA  # a train row and a test row
     cohort.loc[41, FEATURES] = None
     fit(cohort, tmp_path, fusion)
-    predictions, status = predict_model(cohort, tmp_path / "bundle", device="cpu")
+    predictions, status, _ = predict_model(cohort, tmp_path / "bundle", device="cpu")
     assert status.empty and len(predictions) == len(cohort)
     assert predictions["probability"].between(0, 1, inclusive="neither").all()
     described = json.loads((tmp_path / "bundle" / "model.json").read_text())
@@ -157,3 +157,53 @@ def test_other_processes_find_the_record_in_the_files(phantoms, tmp_path, small_
         found = read_examples(folder, "train").views
         np.testing.assert_array_equal(found.record, matrix)
         np.testing.assert_array_equal(found.image_hu, made.views.image_hu)
+
+
+def test_scans_are_left_out_of_other_patients_than_records():
+    matrix, places = np.ones((4000, 3), np.float32), np.arange(4000)
+    matrix[:100] = 0  # no record
+    scans = shown_scans(matrix, 0.3, 5, 0, places)
+    records = shown(matrix, 0.5, 5, 0, places)[:, 0]
+    assert scans.shape == (4000, 1) and set(scans[:, 0]) == {0, 1}
+    assert (scans[:100] == 1).all()
+    assert scans[100:].mean() == pytest.approx(0.7, abs=0.03)  # 4 standard errors
+    assert (scans[100:, 0] + records[100:] >= 1).all()
+    assert (shown_scans(matrix, 0.0, 5, 0, places) == 1).all()
+
+
+def test_without_a_scan_the_record_answers_and_the_tables_say_so(phantoms, tmp_path, fusion):
+    fusion["record"] |= {"scan_dropout": 0.3}
+    fusion["training"] |= {"epochs": 20, "learning_rate": 0.01}
+    fit(phantoms, tmp_path, fusion)
+    blind = phantoms["role"] == "test"
+    cohort = phantoms.copy()
+    cohort.loc[40, FEATURES] = None  # a record is missing, then both are
+    seen = predict_model(cohort, tmp_path / "bundle", device="cpu")
+    cohort.loc[blind, "mask"] = None
+    predictions, status, details = predict_model(cohort, tmp_path / "bundle", device="cpu")
+    own = predictions[predictions["role"] == "test"]
+    assert set(phantoms.loc[blind, "patient"]) - set(own["patient"]) == {"p40"}
+    found = status.set_index("subject")[["outcome", "reason"]]
+    assert (found["reason"] == "segmentation_failed").all() and len(found) == 12
+    assert found["outcome"].value_counts().to_dict() == {"flagged": 11, "set_aside": 1}
+    assert found.at["p40", "outcome"] == "set_aside"
+    flagged = status.loc[status["outcome"] == "flagged", "detail"]
+    assert flagged.str.endswith("no predicted mask; from the record alone").all()
+    positive, negative = (own.loc[own["label"] == label, "probability"].to_numpy() for label in (1, 0))
+    assert np.mean(positive[:, None] > negative[None, :]) > 0.8
+    wide = details.pivot(index="patient", columns="quantity", values="value")
+    assert wide["answered_from"].value_counts().to_dict() == {0: 36, 2: 11}
+    assert (wide["gate_image_mean"].notna() == (wide["answered_from"] == 0)).all()
+    assert wide["gate_image_mean"].dropna().between(0, 1, inclusive="neither").all()
+    before = seen[2].pivot(index="patient", columns="quantity", values="value")["answered_from"]
+    assert before["p40"] == 1 and (before.drop("p40") == 0).all()
+    merged = own.merge(seen[0], on="patient")  # the scan that is there is looked at
+    assert (merged["probability_x"] != merged["probability_y"]).all()
+
+
+def test_a_network_that_never_missed_a_scan_does_not_answer_without(phantoms, tmp_path, fusion):
+    fit(phantoms, tmp_path, fusion | {"training": fusion["training"] | {"epochs": 1}})
+    cohort = phantoms.assign(mask=phantoms["mask"].where(phantoms["patient"] != "p40"))
+    predictions, status, details = predict_model(cohort, tmp_path / "bundle", device="cpu")
+    assert "p40" not in set(predictions["patient"]) | set(details["patient"])
+    assert status[["subject", "outcome"]].to_numpy().tolist() == [["p40", "set_aside"]]

@@ -21,6 +21,11 @@ from ichor.progress import track
 Attribute = Callable[[nn.Module, "Subject"], np.ndarray]
 """``attribute(network, subject) -> map (x, y, z)``."""
 
+Compare = Callable[[np.ndarray, np.ndarray, "Subject"], dict[str, float]]
+"""``compare(map, other, subject) -> {measure: similarity}``, see `ichor.explain.similarity`."""
+
+CASCADE_SUBJECTS = 4
+"""Subjects that the cascade is shown for: it decides nothing, and would cost as much as all that decides."""
 DECIDING = ("all_layers", "permuted_labels")
 """Tests whose similarity must be low. After part of the cascade a method may rightly be as before: attention rollout
 does not read the head at all."""
@@ -87,9 +92,16 @@ def trials(
 
 
 def measure(
-    attribute: Attribute, network: nn.Module, tried: Sequence[Trial], subjects: Sequence[Subject], description: str
+    attribute: Attribute,
+    network: nn.Module,
+    tried: Sequence[Trial],
+    subjects: Sequence[Subject],
+    description: str,
+    compare: Compare = similarity.of_maps,
 ) -> pd.DataFrame:
     """Similarity of the trained network's maps to those of other networks.
+
+    The cascade is followed for the first `CASCADE_SUBJECTS` only.
 
     Returns
     -------
@@ -101,9 +113,9 @@ def measure(
     for number, subject in enumerate(track(list(subjects), description)):
         own = attribute(network, subject)
         for trial in tried:
-            changed = attribute(trial.network, subject)
-            for name in similarity.MEASURES:
-                value = getattr(similarity, name)(own, changed, subject.head)
+            if trial.test == "cascade" and number >= CASCADE_SUBJECTS:
+                continue
+            for name, value in compare(own, attribute(trial.network, subject), subject).items():
                 rows.append((number, trial.test, round(trial.share, 4), name, value))
     each = pd.DataFrame(rows, columns=["subject", "test", "share", "measure", "value"])
     keys = ["test", "share", "measure"]

@@ -16,7 +16,7 @@ from ichor.errors import StudyError
 from ichor.explain import convolution, gradients, occlusion, rollout
 from ichor.training.data import InputSpec
 
-MOST_BOXES = 512
+MOST_BOXES = 256
 """Places of the hidden box on one grid; each is a pass through the network."""
 
 

@@ -2,17 +2,19 @@
 
 import copy
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ichor.cohort.fences import fitting_rows
+from ichor.models.auxiliary_tasks import AuxiliaryTasks
 from ichor.seeds import seed_for
 from ichor.training.fit import fit_model
 
 
-def permute_labels(rows: pd.DataFrame, target: str, seed: int) -> pd.DataFrame:
+def permute_labels(rows: pd.DataFrame, target: str, seed: int, also: Sequence[str] = ()) -> pd.DataFrame:
     """Exchange known labels among the train rows, and among the tune rows; how many events there are stays.
 
     Parameters
@@ -23,12 +25,16 @@ def permute_labels(rows: pd.DataFrame, target: str, seed: int) -> pd.DataFrame:
         What is predicted.
     seed : int
         Of the permutation.
+    also : sequence of str
+        Columns that go with the label: what a network of several tasks learns beside it.
     """
-    column = f"label_{target}"
+    column, together = f"label_{target}", [f"label_{target}", *also]
     made, rng = rows.copy(), np.random.default_rng(seed)
     for role in ("train", "tune"):
         own = made.index[(made["role"] == role) & made[column].notna()]
-        made.loc[own, column] = made.loc[own, column].to_numpy()[rng.permutation(len(own))]
+        order = rng.permutation(len(own))
+        for name in together:
+            made.loc[own, name] = made.loc[own, name].to_numpy()[order]
     return made
 
 
@@ -74,7 +80,7 @@ def fit_permuted(
     rows = fitting_rows(cohort, str(cohort["split"].iloc[0]))
     own = seed_for(seed, "permuted labels", task, target, model)
     fit_model(
-        permute_labels(rows, target, own),
+        permute_labels(rows, target, own, AuxiliaryTasks.of(spec).columns),
         task=task,
         target=target,
         model=model,

@@ -13,6 +13,22 @@ BRIGHTEST = 99.9
 """Percentile that becomes 1 before SSIM is taken, so that one voxel does not decide how bright the rest is."""
 
 
+def of_maps(first: np.ndarray, second: np.ndarray, subject) -> dict[str, float]:
+    """Both measures of two maps inside the head of a `ichor.explain.gate.Subject`."""
+    return {"spearman": spearman(first, second, subject.head), "ssim": ssim(first, second, subject.head)}
+
+
+def of_records(first: np.ndarray, second: np.ndarray, subject) -> dict[str, float]:
+    """Rank correlation of the attributions to the features of a record, with their signs, -1 to 1.
+
+    A feature's bar points to one side, so that the sign is part of what is shown; there is no SSIM, because the
+    features have no neighbours.
+    """
+    ranks = [rankdata(values) for values in (first, second)]
+    constant = [len(own) < 2 or np.ptp(own) == 0 for own in ranks]
+    return {"spearman": float(all(constant)) if any(constant) else float(np.corrcoef(*ranks)[0, 1])}
+
+
 def spearman(first: np.ndarray, second: np.ndarray, where: np.ndarray) -> float:
     """Rank correlation of the absolute values inside a mask, -1 to 1.
 

@@ -1,6 +1,6 @@
 """Patients as a network sees them, with what is needed to bring a map back to the scan."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +11,10 @@ from nibabel.filebasedimages import ImageFileError
 from torch import nn
 
 from ichor.explain.gate import Subject
-from ichor.explain.networks import WithRecord
+from ichor.explain.networks import OneLogit, WithRecord
 from ichor.explain.regions import head_on_grid, shares_of_regions
-from ichor.imaging.volume_cache import VolumeCache, read_volume
+from ichor.imaging.crops import AIR_HU, resample_to_grid
+from ichor.imaging.volume_cache import Volume, VolumeCache, read_volume
 from ichor.progress import track
 from ichor.training.data import InputSpec, UnusableScanError, center_of, channels_of, read_scan, view_of
 from ichor.training.record import Record
@@ -31,12 +32,12 @@ class Seen(Subject):
         float32 ``(channels, x, y, z)``.
     head : numpy.ndarray
         bool ``(x, y, z)``.
+    image : Volume
+        The scan, HU, in closest canonical orientation.
     labels : numpy.ndarray or None
         Predicted mask on the scan's grid.
     center : numpy.ndarray
         Middle of the grid in voxel coordinates of the scan.
-    shape : tuple of int
-        Of the scan in closest canonical orientation.
     spacing_mm : numpy.ndarray
         Of the scan.
     record : numpy.ndarray or None
@@ -44,21 +45,26 @@ class Seen(Subject):
     """
 
     row: tuple
+    image: Volume
     labels: np.ndarray | None
     center: np.ndarray
-    shape: tuple[int, int, int]
     spacing_mm: np.ndarray
     record: np.ndarray | None = None
 
-    def reading(self, network: nn.Module) -> nn.Module:
-        """The network as a function of the image, with this patient's record held."""
-        return network if self.record is None else WithRecord(network, torch.from_numpy(self.record))
+    def reading(self, network: nn.Module, place: int = 0) -> nn.Module:
+        """The network as a function of the image to one of its logits, with this patient's record held."""
+        own = network if self.record is None else WithRecord(network, torch.from_numpy(self.record))
+        return OneLogit(own, place) if place else own
 
-    def regions(self, inputs: InputSpec, rim_mm: float) -> dict[str, np.ndarray] | None:
+    def regions(self, inputs: InputSpec, rim_mm: float, segmented: Collection[str]) -> dict[str, np.ndarray] | None:
         """`ichor.explain.regions.shares_of_regions`; None without a mask."""
         if self.labels is None:
             return None
-        return shares_of_regions(self.labels, self.spacing_mm, self.center, inputs.grid, self.head, rim_mm)
+        image_hu, spacing = self.image[:, :, :], self.spacing_mm
+        head = self.head
+        if inputs.strips:  # the network sees no skull, but regions are those of the whole head
+            head = head_on_grid(resample_to_grid(image_hu, spacing, self.center, inputs.grid, fill=AIR_HU))
+        return shares_of_regions(image_hu, self.labels, spacing, self.center, inputs.grid, head, rim_mm, segmented)
 
 
 def see(
@@ -95,9 +101,9 @@ def see(
             channels=channels_of(view_hu, masks, inputs),
             head=head_on_grid(view_hu),
             row=row,
+            image=image,
             labels=labels if labels is not None else _mask(row),
             center=np.asarray(center_of(image, labels, inputs)),
-            shape=tuple(image.shape),
             spacing_mm=np.asarray(image.spacing_mm),
             record=own,
         )

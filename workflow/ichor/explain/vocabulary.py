@@ -70,6 +70,25 @@ METHODS = {
     ),
 }
 
+RECORD = "record_integrated_gradients"
+"""Name in the tables of the attribution to the record, which every network that reads one is asked for."""
+
+RECORD_WORDS = Words(
+    "Record (integrated gradients)",
+    "part of the logit that the value brings, against the mean record of the train patients",
+    True,
+    METHODS["integrated_gradients"].source,
+)
+
+HEADS = {"outcome": "the outcome", "gcs": "a low GCS", "age": "a high age"}
+"""Answers of a network that can be explained."""
+
+
+def words_of(method: str) -> Words:
+    """Words for an attribution method of a table, that to the record among them."""
+    return RECORD_WORDS if method == RECORD else METHODS[method]
+
+
 TESTS = {
     "cascade": "part of the layers random, from the head down",
     "all_layers": "all layers random",
@@ -81,9 +100,12 @@ MEASURES = {"spearman": "rank correlation", "ssim": "SSIM"}
 
 REGIONS = {
     "hematoma": "Hematoma",
+    "edema": "Perihematomal edema",
     "rim": "Perihematomal rim",
     "ventricular_blood": "Blood in the ventricles",
-    "elsewhere": "Elsewhere in the head",
+    "ventricles": "Ventricles",
+    "brain": "Rest of the brain",
+    "elsewhere": "Skull, scalp and other tissue",
     "outside_head": "Outside the head",
 }
 """Regions of `ichor.explain.regions`, in their order."""

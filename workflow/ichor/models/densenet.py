@@ -4,6 +4,7 @@ Huang et al., CVPR 2017; in three dimensions for outcome after ICH by Chen et al
 MLMI 2024. DenseNet-121 is init_features 64, growth_rate 32, blocks [6, 12, 24, 16].
 """
 
+import torch
 from monai.networks.nets.densenet import DenseNet
 from torch import nn
 
@@ -75,3 +76,36 @@ def build(spec: dict, channels: int, shape: tuple[int, int, int], outputs: int =
         dropout_prob=spec["dropout"],
         norm=norms[spec["norm"]],
     )
+
+
+def features(spec: dict, channels: int, shape: tuple[int, int, int], tokens: bool = False) -> "Features":
+    """Build a DenseNet without its last linear layer; parameters and errors as of :func:`build`.
+
+    With ``tokens`` it gives a vector per place of the last block's map, else their mean. The map is then not halved
+    before the last block, because it is a single place for grids of less than 64 voxels: 32 to 47 voxels along an axis
+    are two places instead. Our choice.
+    """
+    network = build(spec, channels, shape)
+    if tokens and len(spec["blocks"]) > 1:
+        getattr(network.features, f"transition{len(spec['blocks']) - 1}").pool = nn.Identity()
+    return Features(network, tokens)
+
+
+class Features(nn.Module):
+    """What a DenseNet gives to its last linear layer, or each place of what is averaged for that.
+
+    How many features there are is read from that layer: no image has to pass through the network to count them.
+    """
+
+    def __init__(self, network: DenseNet, tokens: bool) -> None:
+        super().__init__()
+        self.num_features = network.class_layers.out.in_features
+        self.features = network.features
+        self.relu = network.class_layers.relu
+        self.pool = nn.Identity() if tokens else network.class_layers.pool
+        self.tokens = tokens
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """``(batch, channels, x, y, z)`` to ``(batch, num_features)``, or to ``(batch, places, num_features)``."""
+        found = self.pool(self.relu(self.features(image))).flatten(2).transpose(1, 2)
+        return found if self.tokens else found[:, 0]

@@ -7,8 +7,7 @@ of; texture matrices are not among them.
 import numpy as np
 import pandas as pd
 
-from ichor.errors import StudyError
-from ichor.models.tabular import LogisticModel
+from ichor.models.tabular import LogisticModel, named_columns
 
 FAMILY = "tabular"
 SPEC = {
@@ -46,9 +45,7 @@ class Model(LogisticModel):
 
     def columns(self) -> list[str]:
         """Columns of the cohort table that the config names."""
-        if not self.spec["features"]:
-            raise StudyError("features is empty; name measured columns of the cohort table, for example [hu_cov]")
-        return list(self.spec["features"])
+        return named_columns(self.spec, "hu_cov")
 
     def design(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Measured columns: long-tailed ones as arsinh, the midline's shift without its side."""

@@ -10,7 +10,9 @@ seconds):
     A kind whose settings this one has too, with their defaults.
 ``READS_RECORD``, where wanted
     ``True`` for a network that reads the clinical record beside the image: ``build(spec, channels, shape, outputs,
-    record)`` gets the number of the record's columns, and the network is called with ``(image, record)``.
+    record)`` gets the number of the record's columns, and the network is called with ``(image, record)``, and with
+    ``(image, record, seen)`` where some images are not to be looked at, see :mod:`ichor.models.fusion`. ``"optional"``
+    for one that does so where ``record.features`` names any.
 ``SPEC``
     Every setting of the kind with its default. For networks the settings of :data:`NETWORK_SPEC` are added, and
     those that ``SPEC`` names too take their default from there.
@@ -21,7 +23,9 @@ import importlib
 from pathlib import Path
 from types import ModuleType
 
+from ichor.cohort.feature_sets import expand
 from ichor.errors import StudyError
+from ichor.models.auxiliary_tasks import AuxiliaryTasks
 from ichor.settings import hint, literals, merge
 
 NETWORK_SPEC = {
@@ -32,10 +36,14 @@ NETWORK_SPEC = {
         "windows_hu": [[0.0, 100.0]],  # one channel per window
         "mask_labels": [],  # iph, ivh: one channel per label of the predicted mask
         "inside": False,  # one more channel per window: the window inside the first mask label, 0 elsewhere
+        "skull_strip": "none",  # none | morphology | a folder of brain masks, each called like its scan's file
+        "cut_below_foramen": False,  # slices from the foramen magnum down become air
     },
     "record": {  # for kinds that read the clinical record beside the image
         "features": [],  # columns of the cohort table, known at admission; empty = the image alone
+        "post_baseline": [],  # those of them that are known later and wanted all the same
         "dropout": 0.2,  # share of the train images that are shown without their record
+        "scan_dropout": 0.0,  # share of the records that are shown without their image; 0 = no answer without scan
     },
     "augment": {
         "rotation_deg": 10.0,
@@ -45,10 +53,13 @@ NETWORK_SPEC = {
         "brightness": 0.03,  # in window widths, like noise
         "contrast": 0.1,
         "noise": 0.02,
+        "crop": 0.0,  # largest share of each in-plane side that a random crop leaves out
+        "probability": 1.0,  # of each of turn, shift, zoom, brightness with contrast, noise and crop
     },
     "training": {
         "epochs": 30,
         "batch_size": 16,
+        "accumulate": 1,  # parts that a batch is worked on in, one after the other, where memory is short
         "learning_rate": 0.001,
         "weight_decay": 0.05,
         "warmup_epochs": 2,
@@ -107,7 +118,8 @@ def resolve(spec: dict, where: str = "models") -> dict:
     Parameters
     ----------
     spec : dict
-        The config entry: ``kind`` and any of the kind's settings.
+        The config entry: ``kind`` and any of the kind's settings. Its ``target`` is the rules' concern
+        (`ichor.cohort.targets`), not the model's, and left out.
     where : str
         What an error message calls the entry, for example ``"models.expansion.vit"``.
 
@@ -127,10 +139,12 @@ def resolve(spec: dict, where: str = "models") -> dict:
         defaults = default_spec(spec["kind"])
     except StudyError as error:
         raise StudyError(f"{where}.kind: {error}") from error
-    given = {key: value for key, value in spec.items() if key != "kind"}
+    given = {key: value for key, value in spec.items() if key not in ("kind", "target")}
     made = {"kind": spec["kind"], **merge(defaults, given, where)}
     if "record" in made:
         _check_record(made, where)
+    if "tasks" in made:
+        _check_tasks(made, where)
     return made
 
 
@@ -154,26 +168,55 @@ def _literals(path: Path) -> dict:
 
 def reads_record(spec: dict) -> bool:
     """Whether the network of a complete spec is given the record beside the image."""
-    return bool(_literals(module_path(spec["kind"])).get("READS_RECORD"))
+    reads = _literals(module_path(spec["kind"])).get("READS_RECORD", False)
+    return bool(spec["record"]["features"]) if reads == "optional" else reads
+
+
+def post_baseline(spec: dict) -> list[str]:
+    """Features of a complete spec that are known only after admission, which its settings name as wanted."""
+    return list(spec.get("record", spec).get("post_baseline", []))
 
 
 def _check_record(spec: dict, where: str) -> None:
     """Refuse a record that the network would not read, or that its training images would not have."""
-    features = spec["record"]["features"]
+    record = spec["record"]
+    features = record["features"]
     if reads_record(spec) and not features:
         raise StudyError(
             f"{where}.record.features: kind {spec['kind']} reads the record beside the image; name columns of the "
             "cohort table, for example [age_years, iph_ml, onset_to_ct_h]"
         )
     if features and not reads_record(spec):
-        able = [kind for kind in kinds() if _literals(module_path(kind)).get("READS_RECORD")]
+        found = {kind: _literals(module_path(kind)) for kind in kinds()}
+        able = {kind: said for kind, said in found.items() if said.get("READS_RECORD")}
+        able = [kind for kind, said in able.items() if said.get("BASE") == spec["kind"]] or able
         raise StudyError(
             f"{where}.record.features: kind {spec['kind']} reads the image alone; write kind: {' or '.join(able)}"
         )
-    if features and not 0 <= spec["record"]["dropout"] < 1:
-        raise StudyError(f"{where}.record.dropout: found {spec['record']['dropout']}; write 0 to less than 1")
+    for name in ("dropout", "scan_dropout"):
+        if features and not 0 <= record[name] < 1:
+            raise StudyError(f"{where}.record.{name}: found {record[name]}; write 0 to less than 1")
+    if features and not record["dropout"] + record["scan_dropout"] < 1:
+        raise StudyError(
+            f"{where}.record: dropout {record['dropout']} and scan_dropout {record['scan_dropout']} leave no train row "
+            "with both scan and record; write less than 1 for both together"
+        )
     if features and spec["balance"]["arm"] == "synthetic":
         raise StudyError(
             f"{where}.balance.arm: synthetic cases have no clinical record (that of a parent would tie it to another's "
             "label); write another arm, or a kind that reads the image alone"
+        )
+
+
+def _check_tasks(spec: dict, where: str) -> None:
+    """Refuse tasks that there cannot be, and answers among the questions."""
+    try:
+        learned = AuxiliaryTasks.of(spec).columns
+    except StudyError as error:
+        raise StudyError(f"{where}.{error}") from error
+    read = [name for name in expand(spec["record"]["features"]) if name in learned]
+    if read:
+        raise StudyError(
+            f"{where}.record.features: {', '.join(read)} would be read and learned by the same network; leave it out "
+            "of record.features (name the other columns of a set singly), or take the task out of tasks"
         )

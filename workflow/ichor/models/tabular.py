@@ -7,7 +7,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
+from ichor.cohort.feature_sets import expand
 from ichor.errors import StudyError
+from ichor.models.multivariate_imputer import MultivariateImputer
+from ichor.settings import require_choice
 
 
 class TabularModel(ABC):
@@ -55,6 +58,10 @@ class TabularModel(ABC):
     def restore(self, arrays: dict[str, np.ndarray], facts: dict) -> None:
         """Take up what :meth:`state` gave."""
 
+    def log_odds(self, design: pd.DataFrame) -> np.ndarray | None:
+        """Log odds of label 1 per row, for models that are additive on that scale; None for others."""
+        return None
+
     def design(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Predictors of the rows: the columns as they are, unless a kind derives something from them.
 
@@ -80,7 +87,8 @@ class Preparation:
 
     A numeric predictor is imputed with its train median, a named one (sex, location) with its most frequent level and
     coded as one 0/1 column per further level. A predictor that is missing in some train row gets a 0/1 column that
-    says so; one that was never missing in training gets none. All columns are then centred and scaled.
+    says so; one that was never missing in training gets none. All columns are then centred and scaled. With an
+    `imputer`, gaps are estimated from the row's other predictors instead.
     """
 
     predictors: list[str]
@@ -90,15 +98,25 @@ class Preparation:
     mean: list[float]
     scale: list[float]
 
+    imputer = None  # a MultivariateImputer; no field: its state is arrays, not facts
+
     @classmethod
-    def fitted(cls, design: pd.DataFrame) -> "Preparation":
+    def fitted(cls, design: pd.DataFrame, imputer: str = "median") -> "Preparation":
         """Fit on the train rows of a design.
+
+        Parameters
+        ----------
+        design : pandas.DataFrame
+            Predictors of the train rows.
+        imputer : {"median", "multivariate"}
+            How gaps are filled.
 
         Raises
         ------
         ichor.errors.StudyError
-            If a predictor is missing in every train row.
+            If a predictor is missing in every train row, or there is no such imputer.
         """
+        require_choice("imputer", imputer, ("median", "multivariate"))
         levels, fill = {}, {}
         for name in design:
             known = design[name].dropna()
@@ -112,6 +130,8 @@ class Preparation:
                 fill[name] = levels[name][0]
         indicators = [name for name in design if design[name].isna().any()]
         made = cls(list(design), levels, fill, indicators, [], [])
+        if imputer == "multivariate":
+            made.imputer = MultivariateImputer.fitted(made._with_gaps(design))
         raw = made._coded(design)
         deviation = raw.std(axis=0)
         made.mean = raw.mean(axis=0).tolist()
@@ -125,11 +145,44 @@ class Preparation:
             coded += [f"{name}={level}" for level in self.levels[name][1:]] if name in self.levels else [name]
         return coded + [f"{name} missing" for name in self.indicators]
 
+    def sources(self) -> list[str]:
+        """Predictor that each prepared column is made of."""
+        coded = [name for name in self.predictors for _ in self.levels.get(name, [None, None])[1:]]
+        return coded + self.indicators
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What is not among the fields: the arrays of the imputer, if there is one."""
+        return self.imputer.arrays() if self.imputer else {}
+
+    @classmethod
+    def restored(cls, facts: dict, arrays: dict[str, np.ndarray]) -> "Preparation":
+        """Take up the fields, and what :meth:`arrays` gave."""
+        made = cls(**facts)
+        made.imputer = MultivariateImputer.restored(arrays)
+        return made
+
     def prepared(self, design: pd.DataFrame) -> np.ndarray:
         """Prepared predictors, float64 ``(rows, len(names()))``, without missing values."""
         return (self._coded(design) - np.array(self.mean)) / np.array(self.scale)
 
+    def _with_gaps(self, design: pd.DataFrame) -> np.ndarray:
+        """Coded predictors, NaN where missing (or a level that no train row has), without the indicators."""
+        parts = [np.empty((len(design), 0))]
+        for name in self.predictors:
+            column = design[name]
+            if name in self.levels:
+                text = column.astype(object).where(column.notna(), None).astype(str)
+                known = (column.notna() & text.isin(self.levels[name])).to_numpy(dtype=bool)
+                coded = [np.where(known, text == level, np.nan)[:, None] for level in self.levels[name][1:]]
+                parts += coded
+            else:
+                parts.append(pd.to_numeric(column).astype(float).to_numpy()[:, None])
+        return np.concatenate(parts, axis=1)
+
     def _coded(self, design: pd.DataFrame) -> np.ndarray:
+        if self.imputer:
+            missing = design[self.indicators].isna().to_numpy(dtype=float)
+            return np.concatenate([self.imputer.filled(self._with_gaps(design)), missing], axis=1)
         parts = []
         for name in self.predictors:
             column = design[name]
@@ -155,7 +208,7 @@ class LogisticModel(TabularModel):
         """Fit by L-BFGS; nothing is drawn at random."""
         from sklearn.linear_model import LogisticRegression
 
-        self.preparation = Preparation.fitted(design)
+        self.preparation = Preparation.fitted(design, self.spec.get("imputer", "median"))
         solver = LogisticRegression(C=self.spec["c"], max_iter=2000, tol=1e-8)
         solver.fit(self.preparation.prepared(design), labels)
         self.coefficients = solver.coef_[0].astype(np.float64)
@@ -163,18 +216,36 @@ class LogisticModel(TabularModel):
 
     def probability(self, design: pd.DataFrame) -> np.ndarray:
         """Probability of label 1 per row."""
-        return expit(self.preparation.prepared(design) @ self.coefficients + self.intercept)
+        return expit(self.log_odds(design))
+
+    def log_odds(self, design: pd.DataFrame) -> np.ndarray | None:
+        """Log odds of label 1 per row."""
+        return self.preparation.prepared(design) @ self.coefficients + self.intercept
 
     def state(self) -> tuple[dict[str, np.ndarray], dict]:
         """Coefficients per standard deviation of the prepared columns, and how these are prepared."""
         facts = {"columns": self.preparation.names(), "preparation": asdict(self.preparation)}
-        return {"coefficients": self.coefficients, "intercept": np.array([self.intercept])}, facts
+        fitted = {"coefficients": self.coefficients, "intercept": np.array([self.intercept])}
+        return fitted | self.preparation.arrays(), facts
 
     def restore(self, arrays: dict[str, np.ndarray], facts: dict) -> None:
         """Take up what :meth:`state` gave."""
-        self.preparation = Preparation(**facts["preparation"])
+        self.preparation = Preparation.restored(facts["preparation"], arrays)
         self.coefficients = arrays["coefficients"]
         self.intercept = float(arrays["intercept"][0])
+
+
+def named_columns(spec: dict, example: str) -> list[str]:
+    """Columns that a kind's setting ``features`` names, names of sets among them replaced by their columns.
+
+    Raises
+    ------
+    ichor.errors.StudyError
+        If it is empty; the message shows `example`.
+    """
+    if not spec["features"]:
+        raise StudyError(f"features is empty; name columns of the cohort table, for example [{example}]")
+    return expand(spec["features"])
 
 
 def is_numeric(values: pd.Series) -> bool:

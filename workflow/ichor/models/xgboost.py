@@ -7,12 +7,13 @@ trees, a small step, a ridge on the leaves.
 import numpy as np
 import pandas as pd
 
-from ichor.errors import StudyError
-from ichor.models.tabular import TabularModel, is_numeric
+from ichor.models.level_coding import LevelCoding
+from ichor.models.tabular import TabularModel, named_columns
 
 FAMILY = "tabular"
 SPEC = {
-    "features": [],  # columns of the cohort table, known at admission
+    "features": [],  # columns of the cohort table, known at admission, or names of sets of them
+    "post_baseline": [],  # those of them that are known later and wanted all the same
     "rounds": 200,  # trees at most
     "choose_rounds": True,  # as many of them as the tune rows' log loss is least with; false = all
     "depth": 2,  # splits on the way to a leaf
@@ -31,24 +32,18 @@ class Model(TabularModel):
     """Gradient-boosted trees with logistic loss; saved in XGBoost's own binary JSON, which holds no code."""
 
     booster = None
-    levels: dict[str, list[str]]
+    coding: LevelCoding
     rounds: int
 
     def columns(self) -> list[str]:
         """Columns of the cohort table that the config names."""
-        if not self.spec["features"]:
-            raise StudyError("features is empty; name columns of the cohort table, for example [age_years, iph_ml]")
-        return list(self.spec["features"])
+        return named_columns(self.spec, "age_years, iph_ml")
 
     def fit(self, design: pd.DataFrame, labels: np.ndarray, seed: int) -> None:
         """Grow all trees on train rows; equal for equal rows and seed, on any number of cores."""
         import xgboost
 
-        self.levels = {
-            name: sorted(known.astype(str).unique())
-            for name in design
-            if len(known := design[name].dropna()) and not is_numeric(known)
-        }
+        self.coding = LevelCoding.fitted(design)
         settings = {
             "objective": "binary:logistic",
             "tree_method": "hist",
@@ -61,7 +56,7 @@ class Model(TabularModel):
             "seed": seed % 2**31,
             "nthread": _THREADS,
         }
-        matrix = xgboost.DMatrix(self._coded(design), label=labels, nthread=_THREADS)
+        matrix = xgboost.DMatrix(self.coding.matrix(design), label=labels, nthread=_THREADS)
         self.booster = xgboost.train(settings, matrix, num_boost_round=self.spec["rounds"])
         self.rounds = self.spec["rounds"]
 
@@ -80,6 +75,10 @@ class Model(TabularModel):
         """Probability of label 1 per row."""
         return self._predict(design, self.rounds).astype(np.float64)
 
+    def log_odds(self, design: pd.DataFrame) -> np.ndarray | None:
+        """Log odds of label 1 per row."""
+        return self._predict(design, self.rounds, output_margin=True).astype(np.float64)
+
     def contributions(self, design: pd.DataFrame) -> pd.DataFrame:
         """What each predictor adds to the log odds of each row: SHAP values of the trees (Lundberg et al. 2020).
 
@@ -89,7 +88,7 @@ class Model(TabularModel):
             Index of `design`; one column per predictor, and ``base``, the part of none. Their sum is the logit.
         """
         raw = self._predict(design, self.rounds, pred_contribs=True)
-        names = [source for source, _ in self._codes(design.columns)]
+        names = [source for source, _ in self.coding.columns(design.columns)]
         found = pd.DataFrame(0.0, index=design.index, columns=[*design.columns, "base"])
         for position, name in enumerate([*names, "base"]):
             found[name] += raw[:, position]
@@ -98,7 +97,7 @@ class Model(TabularModel):
     def state(self) -> tuple[dict[str, np.ndarray], dict]:
         """The trees as bytes (UBJSON, https://ubjson.org), and how named columns are coded."""
         trees = np.frombuffer(bytes(self.booster.save_raw("ubj")), dtype=np.uint8)
-        return {"booster_ubj": trees}, {"levels": self.levels, "rounds": self.rounds}
+        return {"booster_ubj": trees}, {"levels": self.coding.levels, "rounds": self.rounds}
 
     def restore(self, arrays: dict[str, np.ndarray], facts: dict) -> None:
         """Take up what :meth:`state` gave."""
@@ -106,26 +105,10 @@ class Model(TabularModel):
 
         self.booster = xgboost.Booster({"nthread": _THREADS})
         self.booster.load_model(bytearray(arrays["booster_ubj"].tobytes()))
-        self.levels, self.rounds = facts["levels"], facts["rounds"]
+        self.coding, self.rounds = LevelCoding(facts["levels"]), facts["rounds"]
 
     def _predict(self, design: pd.DataFrame, rounds: int, **what: bool) -> np.ndarray:
         import xgboost
 
-        matrix = xgboost.DMatrix(self._coded(design), nthread=_THREADS)
+        matrix = xgboost.DMatrix(self.coding.matrix(design), nthread=_THREADS)
         return self.booster.predict(matrix, iteration_range=(0, rounds), **what)
-
-    def _codes(self, names: pd.Index) -> list[tuple[str, str | None]]:
-        """Predictor and level of each coded column; a number has no level."""
-        return [(name, level) for name in names for level in self.levels.get(name, [None])]
-
-    def _coded(self, design: pd.DataFrame) -> np.ndarray:
-        """float32 ``(rows, columns)``: numbers, and a 0/1 column per level; NaN where missing or a level unseen."""
-        parts = []
-        for name, level in self._codes(design.columns):
-            column = design[name]
-            if level is None:
-                parts.append(pd.to_numeric(column).astype(float).to_numpy())
-            else:
-                known = column.notna() & column.astype(str).isin(self.levels[name])
-                parts.append(np.where(known, column.astype(str) == level, np.nan))
-        return np.stack(parts, axis=1).astype(np.float32)

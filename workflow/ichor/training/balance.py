@@ -100,6 +100,8 @@ class Plan:
         0 = cross-entropy.
     correct_prior : bool
         See `Balance`.
+    added : int
+        So many of `rows`, at their end, were added.
     """
 
     rows: np.ndarray
@@ -108,6 +110,7 @@ class Plan:
     positive_weight: float = 1.0
     focal_gamma: float = 0.0
     correct_prior: bool = True
+    added: int = 0
 
     @property
     def prediction_logit(self) -> float:
@@ -162,6 +165,7 @@ def plan(labels: np.ndarray, n_real: int, balance: Balance, ratio: str, seed: in
         positive_weight=math.exp(-prior) if weights else 1.0,
         focal_gamma=balance.focal_gamma if balance.arm == "focal" else 0.0,
         correct_prior=balance.correct_prior,
+        added=len(rows) - n_real,
     )
 
 

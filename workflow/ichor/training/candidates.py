@@ -11,9 +11,9 @@ from ichor.seeds import seed_for
 from ichor.training import bundle
 from ichor.training.balance import NONE, Balance, Plan, events_to_add, plan
 from ichor.training.checkpoint import fingerprint
+from ichor.training.examples import Examples
 from ichor.training.inference import NetworkPredictor
 from ichor.training.job import Job
-from ichor.training.loop import Examples
 from ichor.training.member import Member, train_member, train_member_together
 
 LEAST_PROBABILITY = 1e-7
@@ -67,6 +67,7 @@ def train_candidates(job: Job, device: torch.device, sets: Sets) -> tuple[dict[s
     facts |= {name: number for name, number in figures[chosen].items() if name != "tune_loss"}
     if len(ratios) > 1:
         facts |= {"tune_rows": len(sets.tune), "candidates": figures}
+    facts |= {"draws": job.draws or job.model}
     priors = {"prior_logit": seen.prior_logit, "prior_logit_seen": seen.prior_logit_seen}
     return trained[chosen], {**priors, "balance": facts}
 
@@ -108,11 +109,12 @@ def _train_networks(job: Job, device: torch.device, sets: Sets, ratio: str, alon
     parts = [part for examples in (sets.train, sets.tune) for part in (examples.views.image_hu, examples.views.masks)]
     parts += [sets.train.labels, sets.tune.labels]
     parts += [examples.views.record for examples in (sets.train, sets.tune) if examples.views.record is not None]
+    parts += [sets.train.targets] if sets.train.targets is not None else []
     facts = {"spec": job.spec, "precision": job.precision, "threads": job.threads, "processes": job.processes}
     facts |= {"code": bundle.code_digest(job.spec["kind"]), "versions": bundle.versions()}
     facts |= {"n_real": sets.n_real, "ratio": ratio, **sets.facts}
     for number in range(job.spec["training"]["seeds"]):
-        seed = seed_for(job.seed, job.task, job.target, job.model, job.split, number)
+        seed = seed_for(job.seed, job.task, job.target, job.draws or job.model, job.split, number)
         name = f"network-{number}" if alone else f"network-{number}-{ratio.replace(':', 'to')}"
         path = job.checkpoint_dir / f"{name}.safetensors"
         mark = fingerprint({**facts, "seed": seed}, parts)

@@ -12,72 +12,13 @@ import pandas as pd
 from nibabel.filebasedimages import ImageFileError
 
 from ichor.errors import StudyError
-from ichor.imaging import augment, crops, intensity
+from ichor.imaging import augment, crops, intensity, stripped
+from ichor.imaging.view_cache import ViewCache
 from ichor.imaging.volume_cache import OtherContentError, Volume, VolumeCache, read_volume
 from ichor.progress import track
 from ichor.reasons import Reason
-
-MASK_LABELS = {"iph": 1, "ivh": 2}
-"""Labels of predicted masks that can be channels."""
-
-
-@dataclass(frozen=True)
-class InputSpec:
-    """What a network reads of a scan: view, grid, windows and mask channels.
-
-    Attributes
-    ----------
-    view : str
-        ``"crop"``, centred on the largest part of the hematoma, or ``"head"``, centred on the head.
-    grid : ichor.imaging.crops.Grid
-        Voxels and spacing.
-    windows_hu : tuple of tuple of float
-        One image channel per window.
-    mask_labels : tuple of str
-        One channel per label of the predicted mask.
-    inside : bool
-        One more channel per window: the window inside the first mask label, 0 elsewhere, so that the texture of a
-        bleed need not be found among that of the brain first.
-    """
-
-    view: str
-    grid: crops.Grid
-    windows_hu: tuple[tuple[float, float], ...]
-    mask_labels: tuple[str, ...]
-    inside: bool = False
-
-    @classmethod
-    def from_settings(cls, settings: dict) -> "InputSpec":
-        """Read the ``input`` settings of a network.
-
-        Raises
-        ------
-        ichor.errors.StudyError
-            On an unknown view or mask label, or no channel at all.
-        """
-        view, labels = settings["view"], tuple(settings["mask_labels"])
-        if view not in ("crop", "head"):
-            raise StudyError(f"input.view: found {view!r}; write crop or head")
-        unknown = [label for label in labels if label not in MASK_LABELS]
-        if unknown:
-            raise StudyError(f"input.mask_labels: unknown {', '.join(unknown)}; there are {', '.join(MASK_LABELS)}")
-        windows = tuple(intensity.check_window(window) for window in settings["windows_hu"])
-        if not windows and not labels:
-            raise StudyError("input: neither windows_hu nor mask_labels name a channel; write at least one window")
-        if settings["inside"] and not labels:
-            raise StudyError("input.inside: needs a mask; write mask_labels: [iph], or inside: false")
-        grid = crops.Grid.from_size(settings["size_mm"], settings["spacing_mm"])
-        return cls(view, grid, windows, labels, settings["inside"])
-
-    @property
-    def channels(self) -> int:
-        """Number of channels of the network's input."""
-        return len(self.windows_hu) * (2 if self.inside else 1) + len(self.mask_labels)
-
-    @property
-    def needs_mask(self) -> bool:
-        """Whether a scan without mask cannot be read."""
-        return self.view == "crop" or bool(self.mask_labels)
+from ichor.training import view_key
+from ichor.training.input_spec import MASK_LABELS, InputSpec
 
 
 @dataclass
@@ -92,11 +33,14 @@ class Views:
         uint8 ``(n, labels, x, y, z)``.
     record : numpy.ndarray, optional
         float32 ``(n, columns)`` of `ichor.training.record.Record.matrix`, for networks that read it beside the image.
+    seen : numpy.ndarray, optional
+        float32 ``(n, 1)``, 0 where there is no image and the record is to be answered from alone; without it all are.
     """
 
     image_hu: np.ndarray
     masks: np.ndarray
     record: np.ndarray | None = None
+    seen: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.image_hu)
@@ -135,8 +79,8 @@ def load_views(
     description : str
         What the progress line calls it.
     volumes : path, optional
-        Folder of the study's `ichor.imaging.volume_cache.VolumeCache`; without it every scan is read from its file,
-        which gives the same views.
+        Folder of the study's `ichor.imaging.volume_cache.VolumeCache`, in whose folder ``views`` the views are kept too
+        (`ichor.imaging.view_cache.ViewCache`); without it every scan is read from its file, which gives the same views.
     room : Views, optional
         Arrays for as many scans as there are rows, to be filled; without, they are made in memory.
 
@@ -146,14 +90,25 @@ def load_views(
         Of the usable rows, in their order.
     outcome : pandas.DataFrame
         One line per row, same index: ``usable`` (bool), ``reason`` and ``detail`` (empty if usable).
+
+    Raises
+    ------
+    ichor.errors.StudyError
+        If the spec names a folder of brain masks that is not there.
     """
+    if spec.brain_masks and not spec.brain_masks.is_dir():
+        raise StudyError(
+            f"input.skull_strip: found {spec.skull_strip!r}, which is no folder; write none, morphology, or a folder "
+            "of brain masks"
+        )
     of_images, of_masks = Views.shapes(len(rows), spec)
     views = room or Views(np.empty(of_images, np.int16), np.empty(of_masks, np.uint8))
     usable, outcomes = 0, []
     cache = VolumeCache(volumes) if volumes is not None else None
+    made = ViewCache(Path(volumes) / "views") if volumes is not None else None
     for row in track(rows.itertuples(), description, total=len(rows)):
         try:
-            views.image_hu[usable], views.masks[usable] = _read_view(row, spec, cache)
+            views.image_hu[usable], views.masks[usable] = _read_view(row, spec, cache, made)
         except UnusableScanError as unusable:
             outcomes.append((False, str(unusable.reason), unusable.detail))
             continue
@@ -169,7 +124,7 @@ def view_of(image: Volume, labels: np.ndarray | None, spec: InputSpec) -> tuple[
     Parameters
     ----------
     image : Volume
-        In HU.
+        In HU; with its brain mask, if `spec` names a folder of them (see `read_scan`).
     labels : numpy.ndarray or None
         Labels of the same shape (1 parenchymal, 2 ventricular blood).
     spec : InputSpec
@@ -183,10 +138,10 @@ def view_of(image: Volume, labels: np.ndarray | None, spec: InputSpec) -> tuple[
     Raises
     ------
     UnusableScanError
-        If the crop has no hematoma to be centred on.
+        If the crop has no hematoma to be centred on, or the brain cannot be cut out.
     """
     center = center_of(image, labels, spec)
-    view = crops.resample_to_grid(image, image.spacing_mm, center, spec.grid, fill=crops.AIR_HU)
+    view = _resampled(image, center, spec)
     masks = np.empty((len(spec.mask_labels), *spec.grid.shape), dtype=np.uint8)
     for index, label in enumerate(spec.mask_labels):
         filled = labels == MASK_LABELS[label]
@@ -194,6 +149,16 @@ def view_of(image: Volume, labels: np.ndarray | None, spec: InputSpec) -> tuple[
         share = crops.resample_to_grid(filled, image.spacing_mm, center, spec.grid, within=box)
         masks[index] = np.rint(share * 255)
     return np.clip(np.rint(view), -1024, 3071).astype(np.int16), masks
+
+
+def _resampled(image: Volume, center: np.ndarray, spec: InputSpec) -> np.ndarray:
+    if not spec.strips:
+        return crops.resample_to_grid(image, image.spacing_mm, center, spec.grid, fill=crops.AIR_HU)
+    try:
+        kept = stripped.kept_voxels(image, strip=spec.skull_strip != "none", cut=spec.cut_below_foramen)
+    except stripped.NoBrainError as error:
+        raise UnusableScanError(Reason.NO_BRAIN_MASK, str(error)) from error
+    return stripped.resample_within(image, kept, center, spec.grid)
 
 
 def center_of(image: Volume, labels: np.ndarray | None, spec: InputSpec) -> np.ndarray:
@@ -233,6 +198,8 @@ def channels_of(
 def read_scan(row, spec: InputSpec, cache: VolumeCache | None) -> tuple[Volume, np.ndarray | None]:
     """Scan of a cohort row, and its mask's labels if the spec needs them.
 
+    The scan has its brain mask with it (``brain``), if the spec names a folder of them.
+
     Raises
     ------
     UnusableScanError
@@ -242,6 +209,8 @@ def read_scan(row, spec: InputSpec, cache: VolumeCache | None) -> tuple[Volume, 
     read_image = partial(cache.volume, content=content) if cache and isinstance(content, str) else read_volume
     with _unusable_if_unreadable():
         image = read_image(_path(row.image, Reason.NO_SCAN, "no accepted baseline scan"))
+        if spec.brain_masks:
+            image.brain = _brain_mask(row, image, spec.brain_masks)
         if not spec.needs_mask:
             return image, None
         mask = read_volume(_path(row.mask, Reason.SEGMENTATION_FAILED, "no predicted mask"))
@@ -250,10 +219,30 @@ def read_scan(row, spec: InputSpec, cache: VolumeCache | None) -> tuple[Volume, 
         return image, mask[:, :, :]
 
 
-def _read_view(row, spec: InputSpec, cache: VolumeCache | None) -> tuple[np.ndarray, np.ndarray]:
+def _brain_mask(row, image: Volume, folder: Path) -> np.ndarray:
+    """Brain mask of a scan that another program made."""
+    file = folder / Path(row.image).name
+    if not file.is_file():
+        raise UnusableScanError(Reason.NO_BRAIN_MASK, f"{folder} has no brain mask {file.name}")
+    mask = read_volume(file)
+    if mask.shape != image.shape or not np.allclose(image.affine, mask.affine, atol=1e-2):
+        raise UnusableScanError(Reason.NO_BRAIN_MASK, f"the grid of the brain mask {file.name} is not the scan's")
+    return mask[:, :, :] > 0
+
+
+def _read_view(
+    row, spec: InputSpec, cache: VolumeCache | None, made: ViewCache | None
+) -> tuple[np.ndarray, np.ndarray]:
+    key = view_key.of_row(row, spec) if made is not None else None
+    kept = made.get(key) if key else None
+    if kept:
+        return kept
     image, labels = read_scan(row, spec, cache)
     with _unusable_if_unreadable():  # voxels are read when they are asked for
-        return view_of(image, labels, spec)
+        view = view_of(image, labels, spec)
+        if key and view_key.mask_is_named(row, spec):
+            made.put(key, view)
+    return view
 
 
 def _path(path: object, absent: Reason, message: str) -> str | Path:

@@ -16,7 +16,7 @@ from numpy.lib.format import open_memmap
 
 from ichor import disk_space
 from ichor.training.data import InputSpec, Views, load_views
-from ichor.training.loop import Examples
+from ichor.training.examples import Examples
 
 
 @contextmanager
@@ -95,15 +95,24 @@ def add_record(folder: Path, name: str, examples: Examples, record: np.ndarray) 
     return replace(examples, views=replace(examples.views, record=record))
 
 
+def add_targets(folder: Path, name: str, examples: Examples, targets: np.ndarray) -> Examples:
+    """Put the targets of further tasks into the folder too, as `add_record` does.
+
+    ``targets`` is float32 ``(n, outputs)``, see `ichor.models.auxiliary_tasks.AuxiliaryTasks.targets`.
+    """
+    np.save(_file(folder, name, "targets"), targets)
+    return replace(examples, targets=targets)
+
+
 def read_examples(folder: Path, name: str) -> Examples:
-    """Examples that `make_examples` and `add_record` have put into a folder."""
+    """Examples that `make_examples`, `add_record` and `add_targets` have put into a folder."""
     labels = np.load(_file(folder, name, "labels"))
-    of_record = _file(folder, name, "record")
-    record = np.load(of_record) if of_record.is_file() else None
+    added = {part: _file(folder, name, part) for part in ("record", "targets")}
+    record, targets = (np.load(file) if file.is_file() else None for file in added.values())
     image_hu, masks = (
         np.load(_file(folder, name, part), mmap_mode="r")[: len(labels)] for part in ("image_hu", "masks")
     )
-    return Examples(Views(image_hu, masks, record), labels)
+    return Examples(Views(image_hu, masks, record), labels, targets)
 
 
 def _file(folder: Path, name: str, part: str) -> Path:

@@ -11,7 +11,7 @@ from ichor.cohort.fences import fitting_rows
 from ichor.errors import StudyError
 from ichor.models import registry
 from ichor.reasons import Reason
-from ichor.training import bundle
+from ichor.training import bundle, recorded
 from ichor.training.job import MINIMUM_PER_CLASS, Job, check_fitting, describe, identity, too_few
 from ichor.training.rows import columns_read, model_rows
 from ichor.training.synthetic import refuse_foreign_target, shortage, synthetic_rows
@@ -33,6 +33,7 @@ def fit_model(
     threads: int = 1,
     volumes_dir: str | Path | None = None,
     processes: int = 1,
+    draws: str = "",
     synthetic: pd.DataFrame | None = None,
     trained_on: Iterable[str] | None = None,
 ) -> pd.DataFrame:
@@ -50,7 +51,7 @@ def fit_model(
         The study's seed; each network derives its own from it.
     checkpoint_dir, bundle_dir : path
         Where training can be continued from, and where the bundle goes.
-    device, precision, threads, volumes_dir, processes
+    device, precision, threads, volumes_dir, processes, draws
         See :class:`ichor.training.job.Job`.
     synthetic : pandas.DataFrame, optional
         Table ``synthetic`` of the split, for a model with the arm ``synthetic`` and no other.
@@ -76,11 +77,14 @@ def fit_model(
     split = str(cohort["split"].iloc[0])
     fitting = fitting_rows(cohort, split)
     unknown = unknown_labels(fitting)
+    spec, unrecorded = recorded.without_unrecorded(spec, fitting, target)
     spec, left_out = without(spec, unknown)
     rows = model_rows(fitting, spec, target)
     paths = {"checkpoint_dir": Path(checkpoint_dir), "bundle_dir": Path(bundle_dir)}
     paths["volumes_dir"] = Path(volumes_dir) if volumes_dir else None
-    job = Job(task, target, model, split, spec, seed, device, precision, threads, **paths, processes=processes)
+    job = Job(
+        task, target, model, split, spec, seed, device, precision, threads, **paths, processes=processes, draws=draws
+    )
     labels = rows.loc[rows["role"] == "train", "label"]
     reason, remarks = _no_training_set(labels), []
     if reason is None:
@@ -91,18 +95,19 @@ def fit_model(
 
             refuse_foreign_target(job)
             fitted = fit_network(job, rows, synthetic_rows(job, synthetic, cohort, trained_on))
-            remarks = shortage(job, fitted or {})
+            remarks = shortage(job, fitted or {}, synthetic, learned=trained_on is not None)
         reason = None if fitted else Reason.TOO_FEW_EVENTS
     if reason is not None:
         needed = [name for name, label in LABEL_OF.items() if label in unknown and name in columns_read(spec)]
         return _without_model(job, labels, reason, needed)
     remarks += [remark(job.name, model, left_out)] if left_out else []
+    remarks += [recorded.remark(job.name, model, unrecorded)] if unrecorded else []
     return tables.frame("status", remarks)
 
 
 def _fit_tabular(job: Job, rows: pd.DataFrame) -> bool:
     model = registry.load(job.spec["kind"]).Model(job.spec)
-    refuse_late_predictors(model.columns())
+    refuse_late_predictors(model.columns(), post_baseline=registry.post_baseline(job.spec))
     parts, designs = {}, {}
     for role in ("train", "tune"):
         of_role = rows[rows["role"] == role]

@@ -36,6 +36,9 @@ class Job:
     processes : int
         Processes that train a network together, each on a GPU of its own where training runs on GPUs, with `threads`
         threads each.
+    draws : str
+        Name of the model whose initial weights and order of rows this one takes
+        (`ichor.training.shared_draws.draws_of`); empty for its own.
     """
 
     task: str
@@ -51,6 +54,7 @@ class Job:
     bundle_dir: Path
     volumes_dir: Path | None = None
     processes: int = 1
+    draws: str = ""
 
     @property
     def name(self) -> str:
@@ -61,7 +65,8 @@ class Job:
 def identity(job: Job) -> dict:
     """What a bundle says of itself, fitted or not."""
     made = {"task": job.task, "target": job.target, "model": job.model, "split": job.split}
-    return made | {"kind": job.spec["kind"], "family": registry.family(job.spec["kind"]), "spec": job.spec}
+    made |= {"kind": job.spec["kind"], "family": registry.family(job.spec["kind"]), "spec": job.spec}
+    return made | {"post_baseline": registry.post_baseline(job.spec)}
 
 
 def describe(job: Job, rows: pd.DataFrame) -> dict:

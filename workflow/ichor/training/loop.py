@@ -1,7 +1,6 @@
 """The one training loop of every network: seeded, resumable, with its best state chosen on the tune rows."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,33 +9,23 @@ import torch
 from scipy.stats import rankdata
 from torch import nn
 
-from ichor.errors import StudyError
 from ichor.imaging.augment import AugmentRanges, draw_change
+from ichor.models.auxiliary_tasks import AuxiliaryTasks
 from ichor.progress import track
 from ichor.seeds import seed_for
 from ichor.training import checkpoint
 from ichor.training.balance import Plan
 from ichor.training.data import InputSpec, Views, channels_of
 from ichor.training.device import autocast
+from ichor.training.examples import Examples, batches_of
 from ichor.training.group import Group
 from ichor.training.learning_rate import learning_rate_factor
 from ichor.training.loop_settings import LoopSettings
-from ichor.training.losses import summed_loss
-from ichor.training.record import shown
+from ichor.training.losses import auxiliary_loss, summed_loss
+from ichor.training.record import shown, shown_scans
 from ichor.training.whole_batches import see_whole_batches
 
 GRADIENT_NORM_LIMIT = 1.0
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Views with their labels, float32 0 or 1."""
-
-    views: Views
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.labels)
 
 
 @dataclass
@@ -64,8 +53,11 @@ class Training:
         rate.
     group : Group
         The processes that do it together.
-    record_dropout : float
-        Share of the train images that are shown without their record, where they have any.
+    record_dropout, scan_dropout : float
+        Share of the train images that are shown without their record, where they have any, and of the records without
+        their image.
+    tasks : ichor.models.auxiliary_tasks.AuxiliaryTasks
+        What is learned besides the outcome.
     """
 
     inputs: InputSpec
@@ -78,6 +70,8 @@ class Training:
     plan: Plan | None = None
     group: Group = field(default_factory=Group)
     record_dropout: float = 0.0
+    scan_dropout: float = 0.0
+    tasks: AuxiliaryTasks = field(default_factory=AuxiliaryTasks)
 
 
 @dataclass
@@ -145,30 +139,6 @@ def train(
     return at.best
 
 
-def refuse_empty_shares(rows: int, batch_size: int, processes: int) -> None:
-    """Stop before a training in which some process would have no row of some batch.
-
-    Parameters
-    ----------
-    rows : int
-        Train rows.
-    batch_size : int
-        As configured.
-    processes : int
-        Processes that train together.
-
-    Raises
-    ------
-    ichor.errors.StudyError
-    """
-    smallest = rows // _number_of_batches(rows, batch_size)
-    if smallest < processes:
-        raise StudyError(
-            f"compute.gpus_per_training is {processes}, but the smallest batch of this training has {smallest} images "
-            f"({rows} train images, training.batch_size {batch_size}); write at most {smallest}"
-        )
-
-
 def _keep(network: nn.Module, optimizer: torch.optim.Optimizer, at: Progress, path: Path, fingerprint: str) -> None:
     """Write a checkpoint."""
     tensors = checkpoint.pack("network", _state(network)) | checkpoint.pack("best", at.best)
@@ -189,17 +159,37 @@ def _resume(network: nn.Module, optimizer: torch.optim.Optimizer, path: Path, fi
 
 
 def predict_logits(network: nn.Module, training: Training, views: Views) -> np.ndarray:
-    """Logits of unchanged images, `Training.prior_logit` added, float64 ``(n,)``; each process works on a share."""
+    """The outcome's logits, as of :func:`predict_outputs`, float64 ``(n,)``."""
+    return predict_outputs(network, training, views)[0][:, 0]
+
+
+def predict_outputs(network: nn.Module, training: Training, views: Views) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Logits of unchanged images, and what else the network says; each process works on a share.
+
+    Returns
+    -------
+    logits : numpy.ndarray
+        float64 ``(n, outputs)``: the outcome's, `Training.prior_logit` added, and those of further tasks.
+    quantities : dict
+        Of the network's ``quantities``, where it has any (`ichor.models.fusion`), float64 ``(n,)``.
+    """
     network.eval()
-    logits, mine = np.zeros(len(views)), range(len(views))[training.group.share(len(views))]
+    names = tuple(getattr(network, "quantities", ()))
+    found = np.zeros((len(views), 1 + training.tasks.outputs + len(names)))
+    mine = range(len(views))[training.group.share(len(views))]
     with torch.inference_mode(), autocast(training.device, training.precision):
         for start in range(mine.start, mine.stop, training.settings.batch_size):
             rows = range(start, min(start + training.settings.batch_size, mine.stop))
-            batch = np.stack([channels_of(views.image_hu[row], views.masks[row], training.inputs) for row in rows])
-            record = [] if views.record is None else [views.record[rows.start : rows.stop]]
-            found = network(*(torch.from_numpy(part).to(training.device) for part in (batch, *record)))[:, 0]
-            logits[rows.start : rows.stop] = found.float().cpu().numpy()
-    return training.group.sum(logits) + training.prior_logit  # where a row is another's, 0 was added
+            batch = [np.stack([channels_of(views.image_hu[row], views.masks[row], training.inputs) for row in rows])]
+            batch += [part[rows.start : rows.stop] for part in (views.record, views.seen) if part is not None]
+            inputs = [torch.from_numpy(part).to(training.device) for part in batch]
+            logits, said = network.answer(*inputs) if names else (network(*inputs), {})
+            columns = [logits, *(said[name][:, None] for name in names)]
+            found[rows.start : rows.stop] = torch.cat([part.float() for part in columns], dim=1).cpu().numpy()
+    found = training.group.sum(found)  # where a row is another's, 0 was added
+    found[:, 0] += training.prior_logit
+    logits = found[:, : found.shape[1] - len(names)]
+    return logits, dict(zip(names, found[:, logits.shape[1] :].T, strict=True))
 
 
 def monitored(network: nn.Module, training: Training, tune_set: Examples) -> float:
@@ -221,42 +211,54 @@ def _train_epoch(
     network.train()
     torch.manual_seed(seed_for(training.seed, "torch", epoch))  # dropout
     plan = training.plan or Plan(np.arange(len(train_set)), training.prior_logit, training.prior_logit)
-    batches = list(_batches(len(plan.rows), settings.batch_size, training.seed, epoch))
+    batches = list(batches_of(len(plan.rows), settings.batch_size, training.seed, epoch, plan.added))
     total = 0.0
     for number, rows in enumerate(batches):
         step = epoch * len(batches) + number
         factor = learning_rate_factor(step, settings.warmup_epochs * len(batches), settings.epochs * len(batches))
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * factor
-        mine = rows[training.group.take(len(rows))]
-        inputs, labels = _changed_batch(train_set, mine, plan.rows[mine], training, epoch)
-        with autocast(training.device, training.precision):
-            logits = network(*(part.to(training.device) for part in inputs))[:, 0].float() + plan.prior_logit_seen
-        losses = summed_loss(logits, labels.to(training.device), plan.positive_weight, plan.focal_gamma)
-        loss = losses / len(rows)  # this process's part of the mean over the whole batch
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        for part in np.array_split(rows, min(settings.accumulate, len(rows))):
+            mine = part[training.group.take(len(part))]
+            loss = _part_of_loss(network, training, train_set, plan, rows, mine, epoch)
+            loss.backward()
+            total += float(loss.detach()) * len(rows)
         training.group.sum_gradients(network)
         nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_NORM_LIMIT)
         optimizer.step()
-        total += float(loss.detach()) * len(rows)
     return float(training.group.sum(total)) / len(plan.rows)
 
 
-def _batches(n: int, batch_size: int, seed: int, epoch: int) -> Iterator[np.ndarray]:
-    """Shuffled batches of near-equal size: no row is dropped, and no batch is left with one row."""
-    order = np.random.default_rng(seed_for(seed, "order", epoch)).permutation(n)
-    yield from np.array_split(order, _number_of_batches(n, batch_size))
-
-
-def _number_of_batches(n: int, batch_size: int) -> int:
-    return max(1, round(n / batch_size))
+def _part_of_loss(
+    network: nn.Module,
+    training: Training,
+    train_set: Examples,
+    plan: Plan,
+    rows: np.ndarray,
+    mine: np.ndarray,
+    epoch: int,
+) -> torch.Tensor:
+    """What some places of the plan, `mine`, add to the mean loss of a whole batch, `rows`."""
+    inputs, labels = _changed_batch(train_set, mine, plan.rows[mine], training, epoch)
+    with autocast(training.device, training.precision):
+        outputs = network(*(part.to(training.device) for part in inputs)).float()
+    logits, labels = outputs[:, 0] + plan.prior_logit_seen, labels.to(training.device)
+    loss = summed_loss(logits, labels, plan.positive_weight, plan.focal_gamma) / len(rows)
+    if not training.tasks:
+        return loss
+    targets = torch.from_numpy(train_set.targets[plan.rows[mine]]).to(training.device)
+    further = auxiliary_loss(outputs, targets, training.tasks, train_set.targets[plan.rows[rows]])
+    return training.tasks.outcome_share * loss + further
 
 
 def _changed_batch(
     examples: Examples, places: np.ndarray, rows: np.ndarray, training: Training, epoch: int
 ) -> tuple[list[torch.Tensor], torch.Tensor]:
-    """Changed images, and records; an example that is seen twice (`rows`) is changed by its two places in the plan."""
+    """Changed images, records and which images are seen, and labels.
+
+    An example that is seen twice (`rows`) is changed by its two places in the plan.
+    """
     images, views = [], examples.views
     for place, row in zip(places, rows, strict=True):
         rng = np.random.default_rng(seed_for(training.seed, "augment", epoch, place))
@@ -264,7 +266,10 @@ def _changed_batch(
         images.append(channels_of(views.image_hu[row], views.masks[row], training.inputs, change))
     inputs = [np.stack(images)]
     if views.record is not None:
-        inputs.append(shown(views.record[rows], training.record_dropout, training.seed, epoch, places))
+        record = views.record[rows]
+        inputs.append(shown(record, training.record_dropout, training.seed, epoch, places))
+        if training.scan_dropout > 0:
+            inputs.append(shown_scans(record, training.scan_dropout, training.seed, epoch, places))
     return [torch.from_numpy(part) for part in inputs], torch.from_numpy(examples.labels[rows])
 
 

@@ -22,6 +22,8 @@ class LoopSettings:
         Which epoch's weights are the result.
     patience : int
         Epochs without a better figure before training stops; 0 = never.
+    accumulate : int
+        Parts that each batch is worked on in; their gradients are added up before the one step of the batch.
     """
 
     epochs: int
@@ -34,10 +36,11 @@ class LoopSettings:
     patience: int
     checkpoint_every_epochs: int
     seeds: int
+    accumulate: int = 1  # bundles of before do not name it
 
     def __post_init__(self) -> None:
         """Refuse what no training can use."""
-        for name in ("epochs", "batch_size", "checkpoint_every_epochs", "seeds"):
+        for name in ("epochs", "batch_size", "checkpoint_every_epochs", "seeds", "accumulate"):
             if getattr(self, name) < 1:
                 raise StudyError(f"training.{name}: found {getattr(self, name)}; write 1 or more")
         require_choice("training.monitor", self.monitor, ("loss", "auc"))

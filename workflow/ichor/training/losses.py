@@ -1,7 +1,10 @@
-"""Losses of one logit per image."""
+"""Losses of the outcome's logit, and of the logits of further tasks."""
 
+import numpy as np
 import torch
 from torch.nn import functional
+
+from ichor.models.auxiliary_tasks import AuxiliaryTasks
 
 
 def summed_loss(
@@ -24,3 +27,38 @@ def summed_loss(
     losses = functional.binary_cross_entropy_with_logits(logits, labels, pos_weight=weight, reduction="none")
     wrong = torch.sigmoid(logits * (1 - 2 * labels))  # one minus the probability of the true label
     return (wrong**focal_gamma * losses).sum()
+
+
+def auxiliary_loss(
+    logits: torch.Tensor, targets: torch.Tensor, tasks: AuxiliaryTasks, batch_targets: np.ndarray
+) -> torch.Tensor:
+    """Part that some rows have in the weighted cross-entropies of a network's further tasks.
+
+    Each task's loss is the mean over the rows of the batch whose target is known; where none is, it is 0.
+
+    Parameters
+    ----------
+    logits : torch.Tensor
+        float32 ``(n, 1 + outputs)``, the outcome's first.
+    targets : torch.Tensor
+        float32 ``(n, outputs)`` of 0, 1 and NaN, see :meth:`ichor.models.auxiliary_tasks.AuxiliaryTasks.targets`.
+    tasks : ichor.models.auxiliary_tasks.AuxiliaryTasks
+        Which tasks, with the weight of each.
+    batch_targets : numpy.ndarray
+        Targets of the whole batch that these rows are a part of.
+
+    Returns
+    -------
+    torch.Tensor
+        Scalar: over all parts of a batch they add up to the tasks' share of its loss.
+    """
+    total = logits.new_zeros(())
+    for task in tasks:
+        own = slice(task.places.start - 1, task.places.stop - 1)
+        known = torch.isfinite(targets[:, own])
+        number = np.isfinite(batch_targets[:, own]).sum()
+        if number:
+            filled = torch.where(known, targets[:, own], 0.0)
+            losses = functional.binary_cross_entropy_with_logits(logits[:, task.places], filled, reduction="none")
+            total = total + task.share * torch.where(known, losses, 0.0).sum() / float(number)
+    return total

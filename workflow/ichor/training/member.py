@@ -10,16 +10,18 @@ from pathlib import Path
 import torch
 
 from ichor.imaging.augment import AugmentRanges
+from ichor.models.auxiliary_tasks import AuxiliaryTasks
 from ichor.seeds import seed_for
 from ichor.training import checkpoint
 from ichor.training.balance import Balance, plan
 from ichor.training.data import InputSpec
 from ichor.training.device import make_deterministic
 from ichor.training.example_files import read_examples
+from ichor.training.examples import Examples
 from ichor.training.group import Group
 from ichor.training.inference import network_of, start
 from ichor.training.launch import launch
-from ichor.training.loop import Examples, LoopSettings, Training, train
+from ichor.training.loop import LoopSettings, Training, train
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ def train_member(
         seed=member.seed,
         prior_logit=balanced.prediction_logit,
         record_dropout=spec["record"]["dropout"],
+        scan_dropout=spec["record"]["scan_dropout"],
+        tasks=AuxiliaryTasks.of(spec),
         plan=balanced,
         group=group or Group(),
     )

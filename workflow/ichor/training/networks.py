@@ -2,16 +2,19 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from ichor.models import registry
+from ichor.models.auxiliary_tasks import AuxiliaryTasks
 from ichor.training import bundle
 from ichor.training.candidates import Sets, train_candidates
 from ichor.training.data import InputSpec
 from ichor.training.device import choose_device, first_gpus, make_deterministic
-from ichor.training.example_files import add_record, examples_folder, make_examples
+from ichor.training.example_files import add_record, add_targets, examples_folder, make_examples
+from ichor.training.examples import Examples, refuse_empty_shares
 from ichor.training.inference import network_of, start
 from ichor.training.job import Job, check_fitting, describe, too_few
-from ichor.training.loop import Examples, refuse_empty_shares
 from ichor.training.loop_settings import LoopSettings
 from ichor.training.record import Record
 
@@ -52,7 +55,12 @@ def fit_network(job: Job, rows: pd.DataFrame, synthetic: pd.DataFrame | None = N
             return None
         check_fitting(job, rows, **usable)
         n_real = len(usable["train"])
-        refuse_empty_shares(n_real, settings.batch_size, job.processes)  # more rows make no batch smaller than that
+        refuse_empty_shares(n_real, settings, job.processes)  # more rows make no batch smaller than that
+        tasks = AuxiliaryTasks.of(job.spec)
+        if tasks:
+            unknown = np.full((len(sets["train"]) - n_real, tasks.outputs), np.nan, np.float32)  # of synthetic cases
+            targets = np.concatenate([tasks.targets(usable["train"]), unknown])
+            sets["train"] = add_targets(folder, "train", sets["train"], targets)
         said = _with_record(job, folder, sets, usable) | _initial_weights(job, inputs, sets["train"])
         arrays, trained = train_candidates(job, device, Sets(folder, sets["train"], sets["tune"], n_real, said))
     learned = rows[rows.index.isin([*usable["train"].index, *usable["tune"].index])]
@@ -66,7 +74,7 @@ def _with_record(job: Job, folder: Path, sets: dict[str, Examples], usable: dict
     features = job.spec["record"]["features"]
     if not features:
         return {}
-    record = Record.fitted(features, usable["train"])
+    record = Record.fitted(features, usable["train"], registry.post_baseline(job.spec))
     for role, rows in usable.items():
         sets[role] = add_record(folder, role, sets[role], record.matrix(rows))
     return {"record": record.facts()}
@@ -101,5 +109,7 @@ def describe_input(inputs: InputSpec) -> dict:
         "windows_hu": [list(window) for window in inputs.windows_hu],
         "mask_labels": list(inputs.mask_labels),
         "channels": channels,
+        "skull_strip": inputs.skull_strip,
+        "cut_below_foramen": inputs.cut_below_foramen,
         "outside_hu": -1000,
     }

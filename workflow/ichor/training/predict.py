@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ichor import tables
@@ -19,7 +20,7 @@ def predict_model(
     device: str = "auto",
     threads: int = 1,
     volumes_dir: str | Path | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Predict all labelled rows of the split that a model was fitted on.
 
     Parameters
@@ -36,14 +37,21 @@ def predict_model(
     predictions : pandas.DataFrame
         Table ``predictions``; empty if no model could be fitted.
     status : pandas.DataFrame
-        Table ``status``: rows that could not be predicted, and why.
+        Table ``status``: rows that could not be predicted, and why; rows that were predicted from the record alone,
+        because the scan could not be read, are flagged with what was wrong with it.
+    details : pandas.DataFrame
+        Table ``prediction_details``: what the model says besides the probability; empty for most.
     """
     described = bundle.describe(bundle_dir)
     if not described["fitted"]:
-        return tables.empty("predictions"), tables.empty("status")
+        return tables.empty("predictions"), tables.empty("status"), tables.empty("prediction_details")
     rows = model_rows(cohort, described["spec"], described["target"])
     predicted = bundle.load(bundle_dir, device=device, threads=threads, volumes=volumes_dir).predict(rows)
-    return _predictions(described, rows, predicted), _left_out(described, rows, predicted)
+    return (
+        _predictions(described, rows, predicted),
+        _remarks(described, rows, predicted),
+        _details(described, rows, predicted),
+    )
 
 
 def _predictions(described: dict, rows: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
@@ -56,11 +64,25 @@ def _predictions(described: dict, rows: pd.DataFrame, predicted: pd.DataFrame) -
     return tables.validate("predictions", table, f"predictions of {described['model']}")
 
 
-def _left_out(described: dict, rows: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
-    left_out = predicted["probability"].isna()
+def _remarks(described: dict, rows: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
     name = f"{described['task']}/{described['model']}, split {described['split']}"
-    status = [
-        tables.status_row(row.center, row.patient, "model", "set_aside", Reason(row.reason), f"{name}: {row.detail}")
-        for row in rows[left_out].join(predicted.loc[left_out, ["reason", "detail"]]).itertuples()
-    ]
+    status = []
+    for row in rows.join(predicted[predicted["reason"] != ""], how="inner").itertuples():
+        given = not np.isnan(row.probability)
+        outcome, detail = ("flagged", f"{row.detail}; from the record alone") if given else ("set_aside", row.detail)
+        status.append(
+            tables.status_row(row.center, row.patient, "model", outcome, Reason(row.reason), f"{name}: {detail}")
+        )
     return tables.frame("status", status) if status else tables.empty("status")
+
+
+def _details(described: dict, rows: pd.DataFrame, predicted: pd.DataFrame) -> pd.DataFrame:
+    """A row per patient and quantity that is known of the patient, in the order of the rows."""
+    quantities = predicted.drop(columns=["probability", "reason", "detail"])
+    if quantities.empty:
+        return tables.empty("prediction_details")
+    long = quantities.astype(float).round(PROBABILITY_STEP).stack().dropna().rename("value")
+    long = long.rename_axis(["row", "quantity"]).reset_index("quantity")
+    named = {name: described[name] for name in ("task", "target", "model")}
+    table = long.join(rows[["split", "patient", "center", "role"]]).assign(**named)
+    return tables.validate("prediction_details", table, f"details of {described['model']}")

@@ -25,15 +25,24 @@ class Record:
     preparation: Preparation
 
     @classmethod
-    def fitted(cls, features: Sequence[str], train: pd.DataFrame) -> "Record":
+    def fitted(cls, features: Sequence[str], train: pd.DataFrame, post_baseline: Sequence[str] = ()) -> "Record":
         """Fit on the train rows of a split.
+
+        Parameters
+        ----------
+        features : sequence of str
+            Columns of the cohort table.
+        train : pandas.DataFrame
+            Train rows.
+        post_baseline : sequence of str
+            Those of the features that are wanted although they are known later.
 
         Raises
         ------
         ichor.errors.StudyError
             If a feature is known too late, no column of the table, or missing in every train row.
         """
-        refuse_late_predictors(features)
+        refuse_late_predictors(features, post_baseline=post_baseline)
         return cls(Preparation.fitted(_chosen(features, train)))
 
     @classmethod
@@ -83,8 +92,34 @@ def shown(matrix: np.ndarray, dropout: float, seed: int, epoch: int, places: np.
     numpy.ndarray
         The same, with zeros for what is left out.
     """
-    drawn = [np.random.default_rng(seed_for(seed, "record", epoch, int(place))).random() for place in places]
-    return matrix * (np.array(drawn) >= dropout).astype(np.float32)[:, None]
+    return matrix * (_drawn(seed, epoch, places) >= dropout).astype(np.float32)[:, None]
+
+
+def shown_scans(matrix: np.ndarray, dropout: float, seed: int, epoch: int, places: np.ndarray) -> np.ndarray:
+    """Which images training shows in an epoch: some are left out, so that the record alone is learned too.
+
+    The draw is that of :func:`shown`, at its other end: no patient is shown without both, and one who has no record is
+    always shown with the image.
+
+    Parameters
+    ----------
+    matrix, seed, epoch, places
+        As for :func:`shown`.
+    dropout : float
+        Share of the images that is left out; together with that of the records less than 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 ``(n, 1)``, 1 where the image is shown and 0 where it is not.
+    """
+    left_out = (_drawn(seed, epoch, places) >= 1 - dropout)[:, None] & (matrix[:, :1] > 0)
+    return (~left_out).astype(np.float32)
+
+
+def _drawn(seed: int, epoch: int, places: np.ndarray) -> np.ndarray:
+    """A number from 0 to 1 for each place."""
+    return np.array([np.random.default_rng(seed_for(seed, "record", epoch, int(place))).random() for place in places])
 
 
 def _chosen(features: Sequence[str], rows: pd.DataFrame) -> pd.DataFrame:

@@ -2,8 +2,10 @@
 
 import pandas as pd
 
+from ichor.cohort.feature_sets import expand
 from ichor.errors import StudyError
 from ichor.models import registry
+from ichor.models.auxiliary_tasks import AuxiliaryTasks
 from ichor.training.data import InputSpec
 
 IDENTITY = ["split", "patient", "center", "role"]
@@ -51,4 +53,4 @@ def columns_read(spec: dict) -> list[str]:
         return registry.load(spec["kind"]).Model(spec).columns()
     image, mask = ["image", "image_sha256"], ["mask", "mask_sha256"]
     scan = [*image, *mask] if InputSpec.from_settings(spec["input"]).needs_mask else image
-    return [*scan, *spec["record"]["features"]]
+    return [*scan, *expand(spec["record"]["features"]), *AuxiliaryTasks.of(spec).columns]

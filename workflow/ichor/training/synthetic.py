@@ -85,13 +85,28 @@ def refuse_foreign_target(job: Job) -> None:
         )
 
 
-def shortage(job: Job, facts: dict) -> list[dict]:
-    """Status row of a training that had fewer synthetic cases than its ratio asks for, or no row."""
+def shortage(job: Job, facts: dict, cases: pd.DataFrame | None = None, *, learned: bool = False) -> list[dict]:
+    """Status row of a training that had fewer synthetic cases than its ratio asks for, or no row.
+
+    Parameters
+    ----------
+    job : Job
+        What was fitted.
+    facts : dict
+        What the bundle says under ``balance``.
+    cases : DataFrame, optional
+        Table ``synthetic`` of the split, with the cases that were refused as copies.
+    learned : bool
+        Whether the generator was trained: if it made fewer cases than were asked for, too few of its crops passed.
+    """
     missing = facts.get("missing", 0)
     if not missing:
         return []
     detail = f"{job.name}: {facts['synthetic']} synthetic cases, {missing} fewer than {facts['ratio']} asks for"
-    return [tables.status_row("", job.model, "model", "flagged", Reason.SYNTHETIC_TOO_FEW, detail)]
+    reason = Reason.SYNTHETIC_TOO_FEW
+    if learned and cases is not None and len(cases) < facts["synthetic"] + missing:
+        reason, detail = Reason.GENERATOR_DRAWS_UNFIT, f"{detail}; {len(cases)} drawn crops passed for a case"
+    return [tables.status_row("", job.model, "model", "flagged", reason, detail)]
 
 
 def _refuse_small(cases: pd.DataFrame, size_mm: list[float]) -> None:
