@@ -9,6 +9,8 @@ import pandas as pd
 
 from ichor.progress import track
 from ichor.seeds import seed_for
+from ichor.simulate.admission_record import draw_admission_record
+from ichor.simulate.admission_tables import ADMISSION_RECORD
 from ichor.simulate.anatomy import build_template
 from ichor.simulate.centers import Center, find_center
 from ichor.simulate.courses import draw_courses
@@ -62,7 +64,8 @@ def draw_center_patients(center: Center, count: int, seed: int) -> pd.DataFrame:
     rows.insert(0, "patient", [center.patient_id.format(number=n, check=n * 7 % 10) for n in numbers])
     rows["has_followup"] = rng.random(count) >= center.no_followup
     rows["defect"] = odd_patients(count, center.habits.defects, rng)
-    return rows
+    more = draw_admission_record(rows, _generator(seed, "admission record", center.name))
+    return pd.concat([rows, more], axis=1)
 
 
 def _generator(seed: int, *names: str) -> np.random.Generator:
@@ -72,7 +75,10 @@ def _generator(seed: int, *names: str) -> np.random.Generator:
 def _write_tables(rows: pd.DataFrame, center: Center, seed: int, out: Path) -> None:
     """Write records, courses, reports and truth; only the record has gaps and leaves out `no_record` patients."""
     known = rows[rows["defect"] != "no_record"]
-    record = _with_gaps(known, center, _generator(seed, "gaps", center.name))
+    late = [name for name in FORMATS[center.name].headers if name in ADMISSION_RECORD]
+    first = [name for name in FORMATS[center.name].headers if name not in ADMISSION_RECORD]
+    record = _with_gaps(known, center, first, _generator(seed, "gaps", center.name))
+    record = _with_gaps(record, center, late, _generator(seed, "gaps of the admission record", center.name))
     write_records(record, center.name, out / "records.csv")
     draw_courses(known, _generator(seed, "courses", center.name)).to_csv(out / "courses.csv", index=False)
     reports = draw_reports(rows, _generator(seed, "reports", center.name))
@@ -81,11 +87,11 @@ def _write_tables(rows: pd.DataFrame, center: Center, seed: int, out: Path) -> N
     write_truth(rows.merge(reports, on="patient", validate="one_to_one"), out / "truth.tsv")
 
 
-def _with_gaps(rows: pd.DataFrame, center: Center, rng: np.random.Generator) -> pd.DataFrame:
+def _with_gaps(rows: pd.DataFrame, center: Center, names: list[str], rng: np.random.Generator) -> pd.DataFrame:
     """Return the record as the center keeps it: values missing at its rates, no time of a scan not made."""
     record = rows.copy()
     record["onset_to_followup_ct_h"] = record["onset_to_followup_ct_h"].where(record["has_followup"])
-    for name in FORMATS[center.name].headers:
+    for name in names:
         share = center.missing.get(name, 0.0 if name in NEVER_MISSING else center.missing.get("*", 0.0))
         gap = rng.random(len(record)) < share
         if name not in ("gcs", "gos_discharge", "onset_to_surgery_h", "onset_to_ct_h"):

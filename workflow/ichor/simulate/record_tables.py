@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from ichor.simulate import admission_tables
 
 YES_NO = {"1": "1", "0": "0"}
 HISTORY = (
@@ -23,7 +25,7 @@ UNITS = {
     ("onset_to_surgery_h", "min"): 60.0,
     ("systolic_mmhg", "kPa"): 1 / 7.50062,
     ("diastolic_mmhg", "kPa"): 1 / 7.50062,
-}
+} | admission_tables.FACTORS
 
 
 @dataclass(frozen=True)
@@ -146,8 +148,19 @@ ESTUARY = TableFormat(
     missing="unknown",
     encoding="utf-8-sig",
 )  # fmt: skip
-FORMATS = {"aurora": AURORA, "boreal": BOREAL, "cedar": CEDAR, "delta": DELTA, "estuary": ESTUARY}
-YES_NO_VARIABLES = frozenset((*HISTORY, "death_30d"))
+
+
+def _with_admission_record(center: str, layout: TableFormat) -> TableFormat:
+    """Return a center's format with the columns of the admission record behind the others."""
+    units = layout.units | admission_tables.UNITS_OF_CENTER.get(center, {})
+    return replace(layout, headers=layout.headers | admission_tables.HEADERS[center], units=units)
+
+
+FORMATS = {
+    center: _with_admission_record(center, layout)
+    for center, layout in dict(aurora=AURORA, boreal=BOREAL, cedar=CEDAR, delta=DELTA, estuary=ESTUARY).items()
+}
+YES_NO_VARIABLES = frozenset((*HISTORY, "death_30d", *admission_tables.YES_NO))
 
 
 def _codes_of(layout: TableFormat, name: str) -> dict[str, str]:
@@ -169,7 +182,8 @@ def _written(value: object, name: str, layout: TableFormat) -> str:
         return value
     unit = layout.units.get(name)
     number = float(value) * (UNITS[name, unit] if unit else 1.0)
-    return f"{number:.1f}".removesuffix(".0")
+    text = f"{number:.{admission_tables.DECIMALS.get((name, unit), 1)}f}"
+    return text.rstrip("0").removesuffix(".")
 
 
 def write_records(rows: pd.DataFrame, center: str, path: Path) -> None:

@@ -12,6 +12,7 @@ from ichor.pseudonyms import pseudonym
 TARGETS = (
     ("expansion", "expansion", "risk_expansion", "expansion"),
     ("outcome", "poor_outcome", "risk_poor_outcome", "poor_outcome"),
+    ("outcome", "death", "risk_death_30d", "death_30d"),  # those who die in hospital are those who die in 30 days
     ("outcome", "death_30d", "risk_death_30d", "death_30d"),
     ("deterioration", "deterioration_7d", "risk_deterioration", "deterioration_7d"),
 )

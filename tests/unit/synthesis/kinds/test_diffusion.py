@@ -87,9 +87,23 @@ def test_cases_follow_from_the_seed_and_not_from_the_batches(rows, trained):
     assert all(np.array_equal(one.image_hu, other.image_hu) for one, other in zip(first, again, strict=True))
 
 
-def test_cases_that_never_fit_end_with_advice(rows, trained):
-    with pytest.raises(StudyError, match=r"no case in 3 attempts \(.* times\); train it longer"):
-        draw(rows, trained, n=2, accept={"min_volume_ml": 50.0, "redraws": 2})
+def test_a_generator_that_draws_no_case_gives_up_early_with_advice(rows, trained, capsys, monkeypatch):
+    accept = {"min_volume_ml": 50.0, "redraws": 2}
+    assert draw(rows, trained, n=2, accept=accept) == []
+    said = capsys.readouterr().out
+    assert "generator_draws_unfit: 0 of 2 cases passed, 6 crops were drawn" in said and "training.steps" in said
+    monkeypatch.setattr(diffusion, "GIVE_UP_AFTER", 4)
+    assert draw(rows, trained, n=1000, accept=accept) == []
+    assert "0 of 1000 cases passed, 4 crops were drawn" in capsys.readouterr().out
+
+
+def test_a_case_that_does_not_fit_is_left_out_and_the_others_are_as_they_were(rows, trained, capsys):
+    every = draw(rows, trained, n=6, accept={"min_volume_ml": 0.2, "redraws": 0})
+    sizes = sorted(np.count_nonzero(case.mask == 1) for case in every)
+    least_ml = float(sizes[0] + 0.5) * 5 / 1000  # a voxel has 5 mm3
+    some = draw(rows, trained, n=6, accept={"min_volume_ml": least_ml, "redraws": 0})
+    assert 0 < len(some) < len(every) and {case.seed for case in some} < {case.seed for case in every}
+    assert "too small" in capsys.readouterr().out
 
 
 def test_an_he_only_generator_learns_and_draws_expansion_only(rows, tmp_path):

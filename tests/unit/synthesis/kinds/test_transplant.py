@@ -13,7 +13,7 @@ from ichor.synthesis.registry import resolve
 from ichor.synthesis.transplant.blend import blend, cut_out
 from ichor.synthesis.transplant.geometry import Move
 from ichor.synthesis.transplant.recipient import without_bleed
-from ichor.synthesis.transplant.scans import UnsuitableError, read_scan
+from ichor.synthesis.transplant.scans import Scans, UnsuitableError, read_scan
 
 PLAIN = Move(False, (0.0, 0.0, 0.0), 1.0, (0.0, 0.0, 0.0), 0.0, 10.0, 1)
 
@@ -124,6 +124,15 @@ def test_cases_have_the_donors_label_both_parents_and_the_size_that_is_asked_for
     for first, second in zip(cases, again, strict=False):
         assert (first.image_hu == second.image_hu).all() and first.parents == second.parents
     assert any((cases[0].mask.shape != case.mask.shape) or (cases[0].mask != case.mask).any() for case in cases[1:])
+
+
+def test_a_scan_that_is_read_again_is_the_same(rows, scans, monkeypatch):
+    monkeypatch.setattr("ichor.synthesis.transplant.scans.KEPT", 1)
+    held = Scans(rows)
+    for name in ("donor", "noisy", "donor", "noisy"):
+        for key, value in vars(held[name]).items():
+            expected = getattr(scans[name], key)
+            assert np.array_equal(value, expected) if isinstance(value, np.ndarray) else str(value) == str(expected)
 
 
 def test_a_patient_whose_files_cannot_be_used_is_left_out(rows, tmp_path):

@@ -63,3 +63,16 @@ def test_a_ball_keeps_its_volume_when_it_is_sampled_on_other_slices(thick):
     target, center = np.array([30.0, 30.0, 30.0]), np.array([20.0, 20.0, 20.0])
     take = Sampler.between(box, spacing, fine, target, center, affine_part(STRAIGHT, STRAIGHT, move()), move())
     assert take(ball).sum() * spacing.prod() == pytest.approx(ball.sum(), rel=0.01)
+
+
+@pytest.mark.parametrize("thick", [1.0, 5.0])
+def test_an_array_that_is_mostly_zero_is_sampled_in_part_with_the_same_result(thick):
+    rng = np.random.default_rng(0)
+    values = np.zeros((60, 50, 40), np.float32)
+    values[20:31, 12:30, 15:22] = rng.random((11, 18, 7))
+    spacing, box = np.array([1.5, 1.5, thick]), (slice(0, 40), slice(0, 40), slice(0, round(60 / thick)))
+    change = move(angles_deg=(12.0, -9.0, 20.0), scale=1.1, elastic_mm=1.5)
+    matrix = affine_part(FRAME, STRAIGHT, change)
+    take = Sampler.between(box, spacing, np.ones(3), np.full(3, 30.0), np.array([25.0, 20.0, 18.0]), matrix, change)
+    assert np.array_equal(take.sparse(values), take(values)) and (take(values) > 0).sum() > 100
+    assert not take.sparse(np.zeros_like(values)).any()

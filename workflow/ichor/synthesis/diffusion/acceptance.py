@@ -29,7 +29,7 @@ class AcceptSettings:
     min_volume_ml : float
         Smallest bleed.
     redraws : int
-        How often one case is drawn anew before the generator is given up.
+        How often one case is drawn anew before it is left out.
     """
 
     min_volume_ml: float

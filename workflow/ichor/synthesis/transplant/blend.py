@@ -184,7 +184,7 @@ def blend(
     )
     brain = smooth(recipient.brain[box].astype(np.float32), 0.5, recipient.spacing_mm)
     brain = np.where(hu[box] < 90, brain, 0)  # never into bone
-    shares = {label: take(mask) for label, mask in piece.labels.items()}
+    shares = {label: take.sparse(mask) for label, mask in piece.labels.items()}
     whole = sum(float(share.sum()) for share in shares.values())
     shares = {label: share * (brain > 0.9) for label, share in shares.items()}
     share = np.clip(sum(shares.values()), 0, 1)
@@ -192,7 +192,9 @@ def blend(
     if not (mask == LABEL_CODES["iph"]).any() or share.sum() < (1 - OUTSIDE_BRAIN) * whole:
         raise UnsuitableError("no room for the bleed")
     seen = smooth(share, blur_mm, recipient.spacing_mm) * (brain > 0.5)
-    blood = _with_noise_of(recipient.noise, take(piece.blood, 50.0), take(piece.core), seen, recipient.spacing_mm, rng)
+    blood = _with_noise_of(
+        recipient.noise, take(piece.blood, 50.0), take.sparse(piece.core), seen, recipient.spacing_mm, rng
+    )
     away = ndimage.distance_transform_edt(mask == 0, sampling=recipient.spacing_mm)
     around = take(piece.darkening) * np.clip(1 - (away - ring_mm / 2) / (ring_mm / 2), 0, 1) * (brain > 0.9)
     background = np.where(hu[box] > CSF_HU, hu[box] + around, hu[box])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from ichor.imaging.crops import filled_box
 from ichor.imaging.head_frame import LENGTH_MM, WIDTH_MM, HeadFrame
 
 _STEP_MM = 4.0  # the smooth deformation is drawn on points so far apart
@@ -164,9 +165,21 @@ class Sampler:
 
     def __call__(self, values: np.ndarray, outside: float = 0.0) -> np.ndarray:
         """Values of the donor in the box, float32; linear between its voxels."""
-        total = np.zeros(self.at.shape[1], np.float32)
-        source = np.asarray(values, np.float32)
+        return self._average(np.asarray(values, np.float32), self.at, outside).reshape(self.shape)
+
+    def sparse(self, values: np.ndarray) -> np.ndarray:
+        """The same of an array that is mostly 0, in less time: only voxels that show a part of it are looked at."""
+        made, box = np.zeros(self.at.shape[1], np.float32), filled_box(values != 0)
+        if box is not None:
+            reach = np.abs(self.offsets).max(axis=0) + 1.0
+            sides = zip(self.at, box, reach, strict=True)
+            near = np.logical_and.reduce([(at > side.start - far) & (at < side.stop + far) for at, side, far in sides])
+            made[near] = self._average(np.asarray(values, np.float32), self.at[:, near], 0.0)
+        return made.reshape(self.shape)
+
+    def _average(self, source: np.ndarray, middles: np.ndarray, outside: float) -> np.ndarray:
+        total = np.zeros(middles.shape[1], np.float32)
         for offset in self.offsets:
-            at = self.at + offset[:, None].astype(np.float32)
+            at = middles + offset[:, None].astype(np.float32)
             total += ndimage.map_coordinates(source, at, order=1, mode="constant", cval=outside)
-        return (total / len(self.offsets)).reshape(self.shape)
+        return total / len(self.offsets)

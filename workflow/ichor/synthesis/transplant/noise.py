@@ -64,7 +64,9 @@ def measure_noise(hu: np.ndarray, brain: np.ndarray, spacing_mm: np.ndarray) -> 
     """
     areas = brain.sum(axis=(0, 1))
     slices = np.argsort(areas, kind="stable")[-6:]  # the largest ones: enough, and free of bone at the base
-    part, inside = hu[:, :, slices], ndimage.binary_erosion(brain[:, :, slices], np.ones((5, 5, 1), bool))
+    inside = np.stack([_eroded(brain[:, :, place]) for place in slices], axis=2)
+    box = _box_for(inside, spacing_mm)
+    part, inside = hu[:, :, slices][box], inside[box]
     found = strength(part, inside, spacing_mm)
     if np.isnan(found):
         return Noise(0.0, 0.0)
@@ -75,6 +77,21 @@ def measure_noise(hu: np.ndarray, brain: np.ndarray, spacing_mm: np.ndarray) -> 
     ratio = near / far if far > 0 else 1.0
     sigma = float(np.interp(-ratio, -ratios, sigmas))
     return Noise(found, min(sigma * float(spacing_mm[0]), SMOOTH_MM))  # coarser noise is not seen as fine
+
+
+def _eroded(brain: np.ndarray) -> np.ndarray:
+    """One slice without what is within two voxels, along either axis, of its edge."""
+    along = ndimage.binary_erosion(brain, np.ones((5, 1), bool))
+    return ndimage.binary_erosion(along, np.ones((1, 5), bool))
+
+
+def _box_for(inside: np.ndarray, spacing_mm: np.ndarray) -> tuple[slice, slice]:
+    """Part of the slices that `strength` looks at for voxels `inside`: around them, as far as smoothing reaches."""
+    sides = []
+    for axis, step in enumerate(spacing_mm[:2]):
+        found, reach = np.flatnonzero(inside.any(axis=(1 - axis, 2))), int(np.ceil(3.0 * SMOOTH_MM / step)) + 1
+        sides.append(slice(max(0, found[0] - reach), found[-1] + reach + 1) if found.size else slice(None))
+    return tuple(sides)
 
 
 def _difference(hu: np.ndarray, inside: np.ndarray, step: int) -> float:

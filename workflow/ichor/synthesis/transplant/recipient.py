@@ -3,7 +3,6 @@
 import numpy as np
 from scipy import ndimage
 
-from ichor.imaging.crops import filled_box
 from ichor.imaging.measures import LABEL_CODES
 from ichor.synthesis.transplant.noise import more_noise, smooth, strength
 from ichor.synthesis.transplant.scans import Scan, UnsuitableError
@@ -46,14 +45,13 @@ def without_bleed(scan: Scan, most_ml: float, rng: np.random.Generator) -> np.nd
     """
     if scan.frame is None:
         raise UnsuitableError("no head frame")
-    blood = scan.mask > 0
-    box = filled_box(blood)
-    if box is None:
+    tight = scan.bleed_box
+    if tight is None:
         return scan.hu.copy()
-    voxel_ml = float(np.prod(scan.spacing_mm)) / 1000
-    if np.count_nonzero(blood) * voxel_ml > most_ml or (scan.mask == LABEL_CODES["extraaxial"]).any():
+    voxel_ml, codes = float(np.prod(scan.spacing_mm)) / 1000, scan.mask[tight]
+    if np.count_nonzero(codes) * voxel_ml > most_ml or (codes == LABEL_CODES["extraaxial"]).any():
         raise UnsuitableError("its own bleed is too large, or outside of the brain")
-    box = grown(box, RIM_MM + 3 * SEAM_MM, scan.spacing_mm, scan.hu.shape)
+    box, blood = grown(tight, RIM_MM + 3 * SEAM_MM, scan.spacing_mm, scan.hu.shape), scan.mask > 0
     own, old = blood[box], scan.hu[box]
     away = ndimage.distance_transform_edt(~own, sampling=scan.spacing_mm)
     filling = _filling(scan, box, blood, away, rng)
@@ -61,7 +59,7 @@ def without_bleed(scan: Scan, most_ml: float, rng: np.random.Generator) -> np.nd
     weight = smooth(weight.astype(np.float32), SEAM_MM / 2, scan.spacing_mm) * scan.brain[box]
     hu = scan.hu.copy()
     hu[box] += weight * (filling - old)
-    bright = float(np.median(scan.hu[scan.brain & ~blood])) + BRIGHT_HU
+    bright = scan.brain_hu + BRIGHT_HU
     left = [smooth(part, 1.5, scan.spacing_mm) > bright for part in (hu[box], old)]
     if (left[0] & left[1])[own].mean() > LEFT_OVER:
         raise UnsuitableError("blood is left after its bleed was replaced")
@@ -83,8 +81,7 @@ def _filling(
     known = (healthy | usable).astype(np.float32)
     values = np.where(healthy, scan.hu[box], mirrored) * known
     weight = smooth(known, AROUND_MM, scan.spacing_mm)
-    level = float(np.median(scan.hu[scan.brain & ~blood]))
-    around = (smooth(values, AROUND_MM, scan.spacing_mm) + 0.01 * level) / (weight + 0.01)
+    around = (smooth(values, AROUND_MM, scan.spacing_mm) + 0.01 * scan.brain_hu) / (weight + 0.01)
     own = strength(mirrored, usable, scan.spacing_mm)  # interpolation takes noise away
     lost = np.sqrt(max(0.0, 1 - (own / scan.noise.strength_hu) ** 2)) if own < scan.noise.strength_hu else 0.0
     noise = more_noise(shape, scan.noise, scan.spacing_mm, rng)
