@@ -1,9 +1,10 @@
-"""Learning generators of synthetic cases: a training step and a drawn case, our U-KAN against MONAI's diffusion U-net.
+"""Generators of synthetic cases: a training step and a drawn case, U-KAN against MONAI's U-net; and a transplant.
 
 Crops are noise of the default size, because time does not depend on what is in them. Each network is measured in a
-process of its own, so that the memory is its own. With a GPU the same is measured there.
+process of its own, so that the memory is its own. With a GPU the same is measured there. Transplants are made between
+plain heads (an oval brain in a skull, a ball of blood), in CPU time of one core, each scan read once.
 
-    python benchmarks/generators.py [--steps 3] [--sampling-steps 5]
+    python benchmarks/generators.py [--steps 3] [--sampling-steps 5] [--matrices 128 512]
 """
 
 import argparse
@@ -11,7 +12,9 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 from rows import REPOSITORY, Row, row_of, save
 
@@ -67,6 +70,46 @@ def timed(work) -> float:
     return time.perf_counter() - started
 
 
+def head(folder: Path, number: int, matrix: int) -> dict:
+    """Write one plain head of 32 slices with its mask; row of the table that a generator reads."""
+    import nibabel as nib
+    import numpy as np
+    from scipy import ndimage
+
+    rng, spacing = np.random.default_rng(number), (220 / matrix, 220 / matrix, 5.0)
+    shape = (matrix, matrix, 32)
+    x, y, z = np.meshgrid(
+        *((np.arange(n) - (n - 1) / 2) * step for n, step in zip(shape, spacing, strict=True)),
+        indexing="ij",
+        sparse=True,
+    )
+    away = np.sqrt((x / 70) ** 2 + (y / 85) ** 2 + ((z + 8) / 70) ** 2)
+    bleed = np.sqrt((x - (-1) ** number * 32) ** 2 + (y - 5) ** 2 + (z - 5) ** 2) <= 10 + number
+    hu = np.where(away < 1, np.where(bleed, 62.0, 34.0), np.where(away < 1.09, 900.0, -1000.0))
+    blur = (0.8 / spacing[0], 0.8 / spacing[1], 0)
+    hu = ndimage.gaussian_filter(hu, blur) + 5 * ndimage.gaussian_filter(rng.normal(size=shape), (0.7, 0.7, 0))
+    paths = {name: str(folder / f"{matrix}-{number}-{name}.nii.gz") for name in ("image", "mask")}
+    arrays = {"image": np.clip(np.rint(hu), -1024, 3071).astype(np.int16), "mask": bleed.astype(np.uint8)}
+    for name, path in paths.items():
+        nib.save(nib.Nifti1Image(arrays[name], np.diag([*spacing, 1.0])), path)
+    return {"split": "s", "role": "train", "patient": f"p{number}", "label_expansion": number % 2, **paths}
+
+
+def transplant_row(matrix: int, heads: int, cases: int) -> Row:
+    """CPU seconds of a transplanted case between heads of a matrix."""
+    import pandas as pd
+
+    from ichor.synthesis import registry
+
+    spec = registry.resolve({"kind": "transplant"})
+    with tempfile.TemporaryDirectory() as folder:
+        rows = pd.DataFrame([head(Path(folder), number, matrix) for number in range(heads)])
+        started = time.process_time()
+        made = sum(1 for _ in registry.load("transplant").generate(spec, rows, cases, 1, 1))
+        spent = time.process_time() - started
+    return Row(f"a transplanted case, {matrix} x {matrix} x 32 voxels, CPU time, {heads} heads", spent / made, "s")
+
+
 def rows_of(network: str, device: str, found: dict, sampling_steps: int) -> list[Row]:
     """Rows of one network on one device."""
     where = f"{network}, {device}"
@@ -89,6 +132,7 @@ def main() -> None:
     arguments.add_argument(
         "--sampling-steps", type=int, default=5, help="DDIM steps that are timed, of all that are configured"
     )
+    arguments.add_argument("--matrices", type=int, nargs="+", default=[128, 512], help="of the transplants")
     arguments.add_argument("--one", nargs=2, metavar=("NETWORK", "DEVICE"), help="measure this and print JSON")
     given = arguments.parse_args()
     if given.one:
@@ -102,6 +146,7 @@ def main() -> None:
             command += ["--sampling-steps", str(given.sampling_steps)]
             output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             rows += rows_of(network, device, json.loads(output.splitlines()[-1]), configured)
+    rows += [transplant_row(matrix, heads=6, cases=6) for matrix in given.matrices]
     save("generators", rows, time.perf_counter() - started)
 
 

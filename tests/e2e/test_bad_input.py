@@ -36,12 +36,13 @@ def read_text_table(path: Path, **options) -> pd.DataFrame:
 
 
 def messy_table(folder: Path) -> None:
-    """An unknown code, an impossible age, a patient without scan; one row taken out."""
+    """An unknown code, an impossible age, an intubated GCS, a patient without scan; one row taken out."""
     table = read_text_table(folder / "records.csv", sep=";")
     have_scans = {path.name for path in (folder / "dicom").iterdir()}
     scanned = [number for number, name in enumerate(table["PatientNo"]) if name in have_scans]
     table.loc[scanned[0], "Sex"] = "third"
     table.loc[scanned[1], "Age"] = "430"
+    table.loc[scanned[3], "GCS_adm"] = "E1VTM4"
     lost = table.loc[scanned[2]].copy()
     table = table.drop(index=scanned[2])
     table = pd.concat([table, lost.to_frame().T.assign(PatientNo="B-9999-X")], ignore_index=True)
@@ -107,6 +108,7 @@ def codes(study: Path, center: str) -> set[str]:
         ("tableless", "no_record"),
         ("messy", "unknown_code"),
         ("messy", "out_of_range"),
+        ("messy", "gcs_intubated"),
         ("messy", "no_scan"),
         ("messy", "no_record"),
         ("good", "followup_before_baseline"),

@@ -88,11 +88,14 @@ def hemseg200(root: Path) -> Path:
 
 
 def digitalcsic14706(root: Path) -> Path:
-    for seed, name in enumerate(("GOOD_PROGNOSIS/7", "POOR_PROGNOSIS/12")):
+    """Two patients in folders that contradict the table, which must not matter, and one without a scan."""
+    for seed, name in enumerate(("POOR_PROGNOSIS/7", "GOOD_PROGNOSIS/12")):
         save_head(root / "ICH_nii" / f"{name}.nii.gz", seed)
         save_head(root / "ICH_nii_StrippedSkull" / f"{name}_brain.nii.gz", seed)
     usual = dict.fromkeys(DIGITALCSIC_COLUMNS, 0) | {
         "GCS": 15, "Age": 61, "Systolic_AP": 170, "Dyastolic_AP": 95, "HR": 80, "Glucose": 144.16, "Tº": 36.5,
+        "OxSat": 96, "RF": 18, "Creatinine": 0.9, "Urea": 42, "Sodium": 139, "Potassium": 4.1, "WBC": 9.2, "Hgb": 13.8,
+        "Platelets": 210, "MCV": 90.5, "RCDW": 13.4, "CMHC": 33.6, "MPV": 9.9, "INR": 1.02, "Fibrinogen": 380,
     }  # fmt: skip
     people = [
         usual | {"PatientID": 7, "HT": 1, "Antiaggregant": 1},

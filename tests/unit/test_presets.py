@@ -11,6 +11,7 @@ import yaml
 from tests.unit import preset_layouts
 
 from ichor import presets, study
+from ichor.cohort.feature_sets import expand
 from ichor.cohort.harmonise import harmonise_center
 from ichor.dicom.convert import convert_shard
 from ichor.dicom.index import index_center
@@ -111,7 +112,7 @@ def test_hemseg_200_has_both_of_our_labels(tmp_path, monkeypatch):
     assert volumes_ml(done, "54a97c0465") == painted_ml(Path(done.row.masks) / "54a97c0465.nii.gz")
 
 
-def test_digitalcsic_14706_brings_17_of_its_44_columns(tmp_path, monkeypatch):
+def test_digitalcsic_14706_brings_43_of_its_44_columns(tmp_path, monkeypatch):
     assert len(set(preset_layouts.DIGITALCSIC_COLUMNS)) == 44
     done = ingest("digitalcsic14706", tmp_path, monkeypatch)
     assert set(done.scans.index) == patients("7", "12")  # those without a skull are not read
@@ -123,10 +124,25 @@ def test_digitalcsic_14706_brings_17_of_its_44_columns(tmp_path, monkeypatch):
     assert first["glucose_mmol_l"] == pytest.approx(8.0)  # 144.16 mg/dL
     assert first[["hypertension", "antiplatelet", "anticoagulant", "death_in_hospital"]].tolist() == [1, 1, 0, 0]
     assert second[["gcs", "prior_cognitive_impairment", "anticoagulant", "death_in_hospital"]].tolist() == [6, 1, 1, 1]
-    assert done.records["sex"].isna().all()
-    filled = [name for name in done.records if done.records[name].notna().any()]
-    assert len(filled) == 16 + len(["center", "center_role"])
+    assert done.records["sex"].isna().all()  # what Gender 0 and 1 mean is not documented
+    filled = {name for name in done.records if done.records[name].notna().all()} - {"center", "center_role"}
+    assert filled == set(expand(["cobo_2024"])) - {"sex"} | {"death_in_hospital"}
+    assert first[["temperature_c", "hemoglobin_g_l", "fibrinogen_g_l", "white_cells_10e9_l"]].tolist() == [
+        36.5, 138, 3.8, 9.2,
+    ]  # fmt: skip
+    assert first[["creatinine_umol_l", "urea_mmol_l"]].tolist() == pytest.approx([79.578, 6.993], abs=1e-3)
     assert set(done.status["reason"]) - {""} == {"unmapped_column"}
+
+
+def test_a_table_of_another_encoding_keeps_its_column_of_temperatures(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    preset_layouts.digitalcsic14706(tmp_path / "in")
+    centers = centers_of(tmp_path, dict(center="north", nifti="in", preset="digitalcsic14706"))
+    table = Path(centers.loc["north", "table"])
+    table.write_bytes(table.read_text(encoding="utf-8-sig").encode("latin-1"))
+    columns = study.read_columns(None, centers)
+    records, status = harmonise_center("north", "development", table, columns, KEY)
+    assert records["temperature_c"].tolist() == [36.5] * 3 and set(status["reason"]) == {"unmapped_column"}
 
 
 def test_rsna_2019_volumes_come_out_of_a_folder_of_slices(tmp_path, monkeypatch):
@@ -173,7 +189,7 @@ def test_rows_of_the_columns_sheet_win(tmp_path, monkeypatch):
     centers = centers_of(tmp_path, dict(center="north", nifti="in", preset="digitalcsic14706"))
     (tmp_path / "columns.tsv").write_text("center\tvariable\tcolumn\tcodes\nnorth\tsex\tGender\t1=male;0=female\n")
     columns = study.read_columns(tmp_path / "columns.tsv", centers)
-    assert (columns["variable"] == "sex").sum() == 1 and len(columns) == 18
+    assert (columns["variable"] == "sex").sum() == 1 and len(columns) == 44
     (tmp_path / "columns.tsv").write_text("center\tvariable\tcolumn\nnorth\tpatient\tPatientID\n")
     assert study.read_columns(tmp_path / "columns.tsv", centers)["variable"].tolist() == ["patient"]
 

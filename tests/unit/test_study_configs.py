@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from ichor import study
+from ichor.evaluation.outcome_models import outcome_models
 from ichor.evaluation.study_arms import study_models
 from ichor.models import registry
 
@@ -39,3 +40,25 @@ def test_the_expansion_study_has_its_arms_and_floors(repository, files):
     assert {"volume", "logistic", "xgboost", "radiomics", "brain_score", "nag_score", "bat_score"} < floors
     generators = {model.balance["generator"] for model in found if model.balance} - {""}
     assert generators <= set(config["synthesis"]["generators"])
+
+
+@pytest.mark.parametrize("files", [["outcome_study"], ["expansion_study", "outcome_study", "middle"]])
+def test_the_outcome_study_has_networks_models_of_the_record_and_scores(repository, files):
+    config = laid_over(
+        *(yaml.safe_load((repository / f"config/{name}.yaml").read_text()) for name in ["config", *files])
+    )
+    study.check_config(config, files)
+    entries = {name: spec for name, spec in config["models"]["outcome"].items() if spec is not None}
+    models = {name: registry.resolve(spec, name) for name, spec in entries.items()}
+    found = {part: [] for part in ("fusion", "image", "tabular", "score")}
+    for model in outcome_models(models):
+        found[model.part].append(model.name)
+    assert found == {
+        "fusion": ["densenet_gmu", "densenet_concat", "densenet_cross_attention"],
+        "image": ["densenet_image", "densenet_multitask"],
+        "tabular": "logistic_gcs logistic_gcs_age logistic_all random_forest tree xgboost dense_net".split(),
+        "score": "ich ich_gs func max_ich modified_ich modified_ich_cho modified_ich_rich".split(),
+    }
+    networks = [*found["fusion"], *found["image"]]
+    assert {models[name]["training"]["seeds"] for name in networks} == {5}
+    assert {models[name]["fusion"] for name in found["fusion"]} == {"gated", "concat", "cross_attention"}

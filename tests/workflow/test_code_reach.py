@@ -95,6 +95,7 @@ def test_a_schema_counts_for_the_jobs_that_use_its_table_but_not_its_description
         "evaluate",
         "expansion_study",
         "link_truth",
+        "outcome_study",
     }
 
 

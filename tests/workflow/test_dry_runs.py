@@ -56,6 +56,7 @@ def test_dry_run_of_every_validation_scheme(tmp_path, schemes, splits):
         ("outcome", {"evaluate", "write_report"}),
         ("explain", {"evaluate", "write_report"}),
         ("expansion_study", {"evaluate", "write_report"}),
+        ("outcome_study", {"evaluate", "write_report"}),
         ("evaluation", {"write_report"}),
         ("validation", {"write_report"}),
         ("report", set()),

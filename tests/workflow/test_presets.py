@@ -28,7 +28,7 @@ def test_sets_that_share_patients_stop_before_any_job_unless_the_config_says_oth
 def test_a_folder_and_a_preset_are_enough_for_patients_scans_and_bids(tmp_path):
     config = public(tmp_path, ("two", "development", "digitalcsic14706", "nifti"))
     config |= {"validation": {"schemes": ["cv"]}}
-    (tmp_path / "digitalcsic14706/ICH_nii/POOR_PROGNOSIS/12.nii.gz").unlink()
+    (tmp_path / "digitalcsic14706/ICH_nii/GOOD_PROGNOSIS/12.nii.gz").unlink()
     done = snakemake(tmp_path, "results/bids/two", config=config)
     assert done.returncode == 0, done.stdout + done.stderr
     header, *people = (tmp_path / "results/bids/two/participants.tsv").read_text().splitlines()

@@ -1,5 +1,6 @@
 """Presets of public data sets: a row of the centers sheet names one, and it fills what the row leaves empty."""
 
+import codecs
 import csv
 import difflib
 import io
@@ -186,7 +187,11 @@ def _rows_of(center: tuple, typed: set[str]) -> list[dict]:
 def _headers(table: Path) -> list[str]:
     """Headers of a CSV file, as far as they can be read here; the table itself is read in a child process."""
     with table.open("rb") as stream:
-        text = stream.read(HEADER_BYTES).decode("utf-8-sig", errors="replace")
+        content = stream.read(HEADER_BYTES)
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(content)  # its last letter may be cut in two
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
     return [header.strip() for header in next(csv.reader(io.StringIO(text, newline="")), [])]
 
 

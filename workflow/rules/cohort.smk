@@ -60,7 +60,11 @@ rule assemble_cohort:
     conda:
         "../../envs/ichor.yaml"
     params:
-        cohort=dict(config["cohort"], expansion=expansion_settings(without="reader_error_ml")),
+        cohort=dict(
+            expansion=expansion_settings(without="reader_error_ml"),
+            poor_outcome=config["cohort"]["poor_outcome"],
+            death=config["cohort"]["death"],
+        ),
         followup_h=config["ingest"]["followup_h"],
         code=code_of("assemble_cohort"),
     script:
@@ -76,6 +80,7 @@ rule label_expansion:
         measures="results/measures.tsv",
     output:
         labels="results/cohort/{split}_expansion.tsv",
+        extent="results/cohort/{split}_extent.tsv",
     log:
         "logs/label_expansion/{split}.log",
     localrule: True

@@ -6,6 +6,7 @@ from ichor import presets, study, tables
 from ichor.cohort import together
 from ichor.cohort.expansion import DEFINITIONS
 from ichor.cohort.splits import split_names
+from ichor.cohort.targets import TARGETS, target_of_model
 from ichor.dicom.file_patterns import any_name
 from ichor.dicom.overrides import of_center, read_overrides
 from ichor.errors import StudyError
@@ -15,8 +16,7 @@ from ichor.reruns import code_digest
 from ichor.segmentation.inference_profile import inference_settings
 from ichor.segmentation.study_bundle import choose_bundle, facts, require_masks
 from ichor.segmentation.unlabelled import unlabelled
-from ichor.synthesis import registry as generators
-from ichor.synthesis.plan import feature_network, generator_of, resolve_generators, used_generators
+from ichor.synthesis.plan import resolve_generators, used_generators
 from ichor.verify.runs import other_run
 from ichor.viewer import niivue
 from snakemake.exceptions import WorkflowError
@@ -46,13 +46,17 @@ def load_study():
         }
         for task, named in config["models"].items()
     }
-    return centers, columns, overrides, splits, models
+    targets = {
+        task: {name: target_of_model(task, config["models"][task][name], f"models.{task}.{name}") for name in named}
+        for task, named in models.items()
+    }
+    return centers, columns, overrides, splits, models, targets
 
 
 config = study.with_defaults(config, REPOSITORY / "config/config.yaml")  # a module gets no configfile
 
 try:
-    CENTERS, COLUMNS, OVERRIDES, SPLITS, MODELS = load_study()
+    CENTERS, COLUMNS, OVERRIDES, SPLITS, MODELS, MODEL_TARGETS = load_study()
     GENERATORS = resolve_generators(config)
     USED_GENERATORS = used_generators(MODELS, GENERATORS)
     BUNDLE = choose_bundle(config["segmentation"]["bundle"], CENTERS, REPOSITORY)
@@ -71,7 +75,6 @@ SHARDS = {name: [str(shard) for shard in range(count)] for name, count in SHARD_
 FOLDS = [str(fold) for fold in range(config["segmentation"]["folds"])]
 LABELS = BUNDLE_FACTS["labels"] if BUNDLE else config["segmentation"]["labels"]  # that predicted masks can hold
 SIMULATED = all(study.is_simulated(row["dicom"]) for row in CENTER.values())
-TARGETS = {"expansion": "expansion", "outcome": "poor_outcome"}
 # Labels of our own patients say nothing of predictions from elsewhere.
 LABEL_EVALUATION = [] if config["predictions"] else "results/evaluation/label_sensitivity.tsv"
 KEY_FILE = config["privacy"]["key_file"] or (None if SIMULATED else "work/pseudonym.key")
@@ -114,26 +117,6 @@ def code_of(script, module=None, files=""):
     return lambda wildcards: digest_of_code(script, (module(wildcards),) if module else (), files)
 
 
-def model_module(wildcards):
-    """Module of the job's kind of model."""
-    return f"ichor.models.{model_spec(wildcards)['kind']}"
-
-
-def predictions_of(task):
-    """Prediction tables of all models of a task in all splits."""
-    return [f"results/predictions/{task}/{model}/{split}.parquet" for model in MODELS.get(task, {}) for split in SPLITS]
-
-
-def statuses_of(task):
-    """Status tables that come with `predictions_of`."""
-    return [
-        f"results/models/{task}/{model}/{split}/{step}_status.tsv"
-        for model in MODELS.get(task, {})
-        for split in SPLITS
-        for step in ("fit", "predict")
-    ]
-
-
 def source_folder(wildcards):
     """The center's folder as an input when the workflow makes it itself; other folders are watched by their listing."""
     folder = CENTER[wildcards.center]["dicom"]
@@ -158,76 +141,6 @@ def listing(wildcards):
 def data_source(wildcards):
     """What the center's preset says of its data set; None for a center's own data."""
     return next((source for source in presets.sources(CENTERS) if source["center"] == wildcards.center), None)
-
-
-def model_spec(wildcards):
-    """Settings of the job's model."""
-    return MODELS[wildcards.task][wildcards.model]
-
-
-def generator_spec(wildcards):
-    """Settings of the job's generator."""
-    return GENERATORS[wildcards.generator]
-
-
-def generator_module(wildcards):
-    """Module of the job's kind of generator."""
-    return generators.module_name(generator_spec(wildcards)["kind"])
-
-
-def learns(wildcards):
-    """Whether the job's generator is trained."""
-    return generators.learns(generator_spec(wildcards)["kind"])
-
-
-def learned_by_generator(wildcards, name):
-    """A file that a generator's training writes; none for a kind that learns nothing."""
-    return [f"results/synthetic/{wildcards.generator}/{wildcards.split}/{name}"] if learns(wildcards) else []
-
-
-def synthetic_of_model(wildcards, name):
-    """A file of the synthetic cases that a model trains on; none for most."""
-    generator = generator_of(model_spec(wildcards))
-    return [f"results/synthetic/{generator}/{wildcards.split}/{name}"] if generator else []
-
-
-def facts_of_synthetic(wildcards):
-    """What the generator of a model's synthetic cases says of itself, if it learned."""
-    generator = generator_of(model_spec(wildcards))
-    learns = generator and generators.learns(GENERATORS[generator]["kind"])
-    return synthetic_of_model(wildcards, "generator.json") if learns else []
-
-
-def network_of_features(wildcards):
-    """Bundle of the split's network in whose features synthetic cases are compared; none without such a network."""
-    found = feature_network(MODELS)
-    folder = f"results/models/{found[0]}/{found[1]}/{wildcards.split}" if found else ""
-    return [f"{folder}/model.json", f"{folder}/model.safetensors"] if found else []
-
-
-def synthetic_tables(names):
-    """Tables of the checked cases of some generators in all splits."""
-    return [f"results/synthetic/{generator}/{split}/cases.tsv" for generator in names for split in SPLITS]
-
-
-def permuted_of_model(wildcards, name):
-    """A file of the network that was trained on permuted labels, for the sanity gate; none unless the config asks."""
-    wanted = config["explanations"]["permuted_epochs"] > 0
-    return [f"results/explain/{wildcards.task}/{wildcards.model}/{wildcards.split}/permuted/{name}"] if wanted else []
-
-
-def initial_weights(wildcards):
-    """File that the training of the job's network starts from, if its settings name one."""
-    return model_spec(wildcards).get("weights") or []
-
-
-def evaluated_tables(wildcards):
-    """The table named in the config, or the predictions of all our models."""
-    return (
-        [config["predictions"]]
-        if config["predictions"]
-        else [table for task in TARGETS for table in predictions_of(task)]
-    )
 
 
 def expansion_settings(without):
@@ -281,17 +194,3 @@ def niivue_file(wildcards):
         return str(niivue.find())
     except StudyError as error:
         raise WorkflowError(str(error)) from None
-
-
-def of_study(name):
-    """Input function: a file of every expansion model in the split of external centers."""
-
-    def files(wildcards):
-        if "external" not in SPLITS:
-            raise WorkflowError(
-                "expansion_study tests on external centers: write external among validation.schemes, and role external "
-                "for one center or more in the centers sheet."
-            )
-        return [name.format(model=model) for model in MODELS.get("expansion", {})]
-
-    return files

@@ -29,6 +29,7 @@ rule evaluate_labels:
     input:
         predictions=predictions_of("expansion"),
         labels=expand("results/cohort/{split}_expansion.tsv", split=SPLITS),
+        extents=expand("results/cohort/{split}_extent.tsv", split=SPLITS),
     output:
         table="results/evaluation/label_sensitivity.tsv",
     log:

@@ -61,6 +61,7 @@ rule harmonise_center:
         role=center_value("role"),
         columns=lambda wildcards: COLUMNS[COLUMNS["center"] == wildcards.center].to_dict("records"),
         limits=TABLE_LIMITS,
+        gcs_intubated=config["cohort"]["gcs_intubated"],
         key_file=KEY_FILE,
         code=code_of("harmonise_center"),
     script:

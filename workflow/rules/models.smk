@@ -8,6 +8,7 @@ rule fit_model:
         synthetic_images=lambda wildcards: synthetic_of_model(wildcards, "cases"),
         generator=facts_of_synthetic,
         initial_weights=initial_weights,
+        brain_masks=brain_masks_of_model,
     output:
         weights="results/models/{task}/{model}/{split}/model.safetensors",
         model="results/models/{task}/{model}/{split}/model.json",
@@ -22,8 +23,9 @@ rule fit_model:
     resources:
         **needs_of_model("fit"),
     params:
-        target=lambda wildcards: TARGETS[wildcards.task],
+        target=target_of,
         spec=model_spec,
+        draws=draws_of_model,
         seed=config["seed"],
         device=config["compute"]["device"],
         precision=config["compute"]["precision"],
@@ -38,9 +40,11 @@ rule predict_model:
         cohort="results/cohort/{split}.tsv",
         weights="results/models/{task}/{model}/{split}/model.safetensors",
         model="results/models/{task}/{model}/{split}/model.json",
+        brain_masks=brain_masks_of_model,
     output:
         predictions="results/predictions/{task}/{model}/{split}.parquet",
         status="results/models/{task}/{model}/{split}/predict_status.tsv",
+        details="results/models/{task}/{model}/{split}/details.tsv",
     log:
         "logs/predict_model/{task}/{model}/{split}.log",
     benchmark:
@@ -50,7 +54,7 @@ rule predict_model:
     resources:
         **needs_of_model("predict"),
     params:
-        target=lambda wildcards: TARGETS[wildcards.task],
+        target=target_of,
         spec=model_spec,
         device=config["compute"]["device"],
         code=code_of("predict_model", model_module),

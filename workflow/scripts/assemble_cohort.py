@@ -24,7 +24,8 @@ def main(job) -> None:
             early_positive=definitions["expansion"]["early_positive"],
             followup_h=job.params.followup_h,
         ),
-        outcome=dict(target="poor_outcome", **definitions["poor_outcome"]),
+        outcome=definitions["poor_outcome"],
+        death=definitions["death"],
         measures=tables.read_all("measures", job.input.measures),
     )
     tables.write("cohort", cohort, job.output.cohort)

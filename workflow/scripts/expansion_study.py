@@ -1,4 +1,4 @@
-"""Arrange the study's expansion models as the experiment of paper 002 (rule expansion_study)."""
+"""Arrange the study's expansion models as the experiment of Yu et al. (rule expansion_study)."""
 
 import json
 from pathlib import Path

@@ -32,6 +32,9 @@ def main(job) -> None:
     tables.write("attribution_overlap", explained.attribution_overlap, job.output.overlap)
     tables.write("attribution_gate", explained.attribution_gate, job.output.gate)
     tables.write("attribution_maps", explained.attribution_maps, job.output.listed)
+    tables.write("record_attributions", explained.record_attributions, job.output.record)
+    tables.write("neighbours", explained.neighbours, job.output.neighbours)
+    tables.write("explained_patients", explained.explained_patients, job.output.patients)
 
 
 if __name__ == "__main__":

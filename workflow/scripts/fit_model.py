@@ -40,6 +40,7 @@ def main(job) -> None:
         target=job.params.target,
         model=names.model,
         spec=job.params.spec,
+        draws=job.params.draws,
         seed=job.params.seed,
         device=job.params.device,
         precision=job.params.precision,

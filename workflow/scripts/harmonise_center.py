@@ -23,6 +23,7 @@ def main(job) -> None:
         pd.DataFrame(job.params.columns, columns=tables.columns("columns")),
         study_key(job.params.key_file),
         Confinement(**job.params.limits),
+        job.params.gcs_intubated,
     )
     tables.write("patients", records, job.output.records)
     tables.write("status", status, job.output.status)

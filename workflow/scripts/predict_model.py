@@ -17,7 +17,7 @@ def rows(job):
 
 
 def main(job) -> None:
-    predictions, status = predict_model(
+    predictions, status, details = predict_model(
         tables.read("cohort", job.input.cohort),
         Path(job.input.model).parent,
         device=job.params.device,
@@ -26,6 +26,7 @@ def main(job) -> None:
     )
     tables.write("predictions", predictions, job.output.predictions)
     tables.write("status", status, job.output.status)
+    tables.write("prediction_details", details, job.output.details)
 
 
 if __name__ == "__main__":

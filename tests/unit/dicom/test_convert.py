@@ -94,6 +94,14 @@ def test_clipped_range_is_kept_and_flagged(tmp_path, ingest):
     assert (done.scans["hu_min"][0], done.scans["hu_max"][0]) == (-20, 100)
 
 
+def test_a_scan_cut_off_at_the_vertex_is_kept_and_flagged(tmp_path, ingest):
+    write_series(tmp_path / "in", Scan(along_mm=np.arange(24) * 5.0 - 72.5))  # the brain goes on for 42 mm
+    done = ingest(tmp_path / "in")
+    assert done.scans["flags"][0] == "vertex_missing"
+    told = done.status.set_index("reason").loc["vertex_missing"]
+    assert (told["stage"], told["outcome"]) == ("check", "flagged") and "at most 30%" in told["detail"]
+
+
 def test_missing_offset_is_refused(tmp_path, ingest):
     write_series(tmp_path / "in", Scan(hu_offset=1000))
     done = ingest(tmp_path / "in")

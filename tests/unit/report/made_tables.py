@@ -283,6 +283,7 @@ def _cohort(patients, scans, splits, masks, hidden, rng) -> pd.DataFrame:
                 label_expansion_reason="no_followup" if grows is None else None,
                 label_poor_outcome=outcome,
                 label_poor_outcome_reason="label_missing" if outcome is None else None,
+                label_death_reason="label_missing",
             )
         )
     return tables.frame("cohort", rows)

@@ -165,3 +165,12 @@ def test_text_in_figures_is_escaped():
     assert ElementTree.fromstring(canvas.render()) is not None
     assert "<b>" not in canvas.render()
     assert "words" in note("words", simulated=True).render()
+
+
+def test_a_model_that_reads_what_is_known_later_says_so_in_its_label(made_tables):
+    plain = looks(made_tables["metrics"])
+    (task, model), before = next(iter(plain.items()))
+    for settings in ({"post_baseline": ["treatment"]}, {"record": {"post_baseline": ["treatment"]}}):
+        assert looks(made_tables["metrics"], {task: {model: settings}})[task, model].label == (
+            f"{before.label} (knows treatment)"
+        )

@@ -93,6 +93,34 @@ def test_unknown_errors_are_said_not_shown_as_zero():
     assert found["table"]["rows"][1]["cells"][3]["text"] == "–"
 
 
+EXTENT = (
+    *(
+        row("extent_share", n / 50, n=50, events=n, definition=f"extent_{k}", task=None, target=None, model=None)
+        for k, n in enumerate((10, 20, 15, 5))
+    ),
+    row("uncertain_share", 0.3, 0.2, 0.4, n=40, events=12, definition="extent"),
+    *(row("mean_risk", 0.1 * (k + 1), 0.05, 0.6, n=9, events=None, definition=f"extent_{k}") for k in range(3)),
+    row("mean_risk", math.nan, n=0, events=None, definition="extent_3", reason="empty_denominator"),
+    row("ordinal_c", 0.71, 0.61, 0.79, events=None, definition="extent"),
+    row("trend_z", 3.9, events=None, definition="extent"),
+)
+
+
+def test_extent_of_expansion():
+    (found,) = label_section.section(table(*FULL, *EXTENT), LOOKS, "standard")
+    first, second, third = found["extent"]["sentences"]
+    assert "in 50 patients: none 10 (20 %), up to 5.1 mL 20 (40 %)" in first
+    assert "For 12 of 40 (30 %) no class" in second and "0.71 (0.61 to 0.79) of all pairs" in third
+    cells = {line["cells"][0]: line["cells"][2] for line in found["extent"]["table"]["rows"]}
+    assert cells["Growth: none, mean risk"]["text"] == "0.10"
+    assert cells["Growth: more than 12.5 mL, mean risk"]["text"] == "–"
+    assert cells["Concordance, extents drawn"]["text"] == "–"
+    assert (cells["P of a trend"]["text"], cells["P of a trend"]["small"]) == ("< 0.001", ["rises"])
+    assert len(found["table"]["rows"]) == 3, "an extent is no definition"
+    (without,) = label_section.section(table(*FULL), LOOKS, "standard")
+    assert without["extent"] is None
+
+
 def test_no_label_at_all(tmp_path):
     nothing = table(row("uncertain_share", math.nan, n=0, events=0, reason="label_missing"))
     assert label_section.section(nothing, LOOKS, "standard") == []
@@ -101,8 +129,9 @@ def test_no_label_at_all(tmp_path):
 
 
 def test_on_the_page(tmp_path):
-    given = {"label_sensitivity": table(*FULL), "metrics": METRICS}
+    given = {"label_sensitivity": table(*FULL, *EXTENT), "metrics": METRICS}
     text = write_page(tmp_path / "index.html", study=STUDY, tables=given).read_text()
     assert 'id="labels"' in text and "45 (16 %) lie within the error" in text and 'href="#labels"' in text
+    assert "Jonckheere-Terpstra" in text and "0.71 (0.61 to 0.79) of all pairs" in text
     without = write_page(tmp_path / "other.html", study=STUDY, tables={"metrics": METRICS}).read_text()
     assert 'id="labels"' not in without

@@ -74,9 +74,12 @@ NEEDS = {
     "predict_tabular": Need(memory_mb=2000, minutes=30, of=("cohort",), usual_mb=10.0, memory_grows=True),
     "explain_network": Need(memory_mb=8000, minutes=240, gpu=True),
     "fit_permuted": Need(memory_mb=16000, minutes=720, of=("cohort",), usual_mb=1.0, memory_grows=True, gpu=True),
+    "explain_record": Need(memory_mb=3000, minutes=60, of=("cohort",), usual_mb=1.0),
     "explain_page": Need(memory_mb=3000, minutes=30),
     "evaluate": Need(memory_mb=4000, minutes=120, of=("predictions",), usual_mb=5.0, memory_grows=True),
     "expansion_study": Need(memory_mb=4000, minutes=120, of=("predictions",), usual_mb=5.0, memory_grows=True),
+    "outcome_study": Need(memory_mb=4000, minutes=120, of=("predictions",), usual_mb=5.0, memory_grows=True),
+    "table_study": Need(memory_mb=4000, minutes=240, of=("table",), usual_mb=0.2),
     "write_report": Need(memory_mb=4000, minutes=60, of=("scans", "cohorts"), usual_mb=20.0, memory_grows=True),
 }
 """Kinds of jobs that are worth a place in a cluster's queue; what is missing here runs where Snakemake runs.

@@ -6,6 +6,7 @@ import numpy as np
 
 from ichor.imaging.brain import AIR_HU, BONE_HU, HeadMaps, HeadMeasures, find_head, measure_head
 from ichor.imaging.geometry import extent_mm, spacing_mm
+from ichor.imaging.scan_edge import brain_share_on_top
 from ichor.imaging.signal import PAD_HU, RawMeasures, SignalMeasures, measure_raw, measure_signal
 from ichor.imaging.skull_rim import rim_dip_hu
 from ichor.reasons import Reason
@@ -44,6 +45,9 @@ class CheckRules:
         Most voxels with values that cannot be, in the volume and at the border of the slices.
     max_text_pixels : int
         Most pixels that are bright and the same throughout the scan.
+    max_brain_on_top : float
+        Most area of the brain on the uppermost slice, over its largest area, without a flag: in a ball of 65 mm it is
+        reached 11 mm below the top. Of 40 scans of PHE-SICH-CT-IDS one reached 0.25, none more.
     """
 
     min_slices: int = 10
@@ -61,6 +65,7 @@ class CheckRules:
     max_wrapped_fraction: float = 1e-4
     max_bright_border_fraction: float = 0.01
     max_text_pixels: int = 30
+    max_brain_on_top: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -77,12 +82,15 @@ class Checked:
         None when the geometry was refused before anything was measured.
     signal : SignalMeasures or None
         As `head`.
+    missing_vertex : str
+        Of a scan that ends below the vertex: measured value and limit.
     """
 
     reason: Reason | None
     detail: str
     head: HeadMeasures | None = None
     signal: SignalMeasures | None = None
+    missing_vertex: str = ""
 
 
 def clip_padding(data: np.ndarray) -> tuple[np.ndarray, int]:
@@ -158,7 +166,14 @@ def check_volume(data: np.ndarray, affine: np.ndarray, rules: CheckRules) -> Che
     ):
         if reason is not None:
             return Checked(reason, detail, head, signal)
-    return Checked(None, "", head, signal)
+    return Checked(None, "", head, signal, _missing_vertex(maps, rules))
+
+
+def _missing_vertex(maps: HeadMaps, rules: CheckRules) -> str:
+    share = brain_share_on_top(maps.brain)
+    if share <= rules.max_brain_on_top:
+        return ""
+    return f"{share:.0%} of the brain's largest area on the uppermost slice, at most {rules.max_brain_on_top:.0%}"
 
 
 def _judge_air(

@@ -226,6 +226,8 @@ def _read_and_check(shard: _Shard, files: pd.DataFrame) -> tuple[Volume, Checked
         raise RefusedError(checked.reason, checked.detail)
     if checked.head.clipped:
         volume.flags[Reason.CLIPPED_RANGE] = f"{checked.head.hu_min} to {checked.head.hu_max} HU"
+    if checked.missing_vertex:
+        volume.flags[Reason.VERTEX_MISSING] = checked.missing_vertex
     return volume, checked
 
 
@@ -264,7 +266,8 @@ def _accept(
     shard.fingerprints.append(dict(zip(FINGERPRINT_COLUMNS, (shard.center, patient, time_point, content), strict=True)))
     shard.tell(patient, "convert", "accepted", None, f"{time_point}, series-{first['candidate']}")
     for reason, detail in made["flags"].items():
-        stage = "check" if reason in (Reason.CLIPPED_RANGE, Reason.REFERENCE_MISMATCH) else "convert"
+        checks = (Reason.CLIPPED_RANGE, Reason.VERTEX_MISSING, Reason.REFERENCE_MISMATCH)
+        stage = "check" if reason in checks else "convert"
         shard.tell(patient, stage, "flagged", Reason(reason), f"{time_point}: {detail}")
 
 

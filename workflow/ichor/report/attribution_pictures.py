@@ -66,13 +66,13 @@ def write_picture(path: Path, image: Path, mask: Path | None, layers: list[Layer
     image, mask : pathlib.Path
         NIfTI of the scan, HU, and of the predicted mask.
     layers : list of Layer
-        Maps on the scan's grid, one at least.
+        Maps on the scan's grid; without any the plain slices are drawn.
     """
     data, affine = _canonical(image)
     spacing = spacing_mm(affine)
     bleed = _canonical(mask)[0] == 1 if mask else np.zeros(data.shape, dtype=bool)
-    looked = np.any([layer.values != 0 for layer in layers], axis=0)
     brain = brain_mask(data, spacing)
+    looked = np.any([layer.values != 0 for layer in layers], axis=0) if layers else brain
     step_mm = _field_mm(looked, spacing) / SIDE
     places = slice_view.places(slice_view.middle_of(looked), SIDE, step_mm, spacing)
     slices = [

@@ -9,9 +9,11 @@ from markupsafe import Markup
 from ichor import __version__
 from ichor.disk_space import whole_file
 from ichor.explain import vocabulary
+from ichor.explain.intervals import mean_interval
 from ichor.progress import track
 from ichor.report import names, numbers
 from ichor.report.attribution_pictures import read_layer, write_picture
+from ichor.report.patient_page import verdicts
 from ichor.report.templates import TEMPLATES, environment
 
 FLAT = "two-dimensional, repeated over the slices"
@@ -25,6 +27,8 @@ def write_attribution_page(
     gate: pd.DataFrame,
     overlap: pd.DataFrame,
     maps: pd.DataFrame,
+    patients: pd.DataFrame,
+    record: pd.DataFrame,
     named: Mapping[str, str],
     rim_mm: float,
     study: Mapping[str, object],
@@ -37,8 +41,9 @@ def write_attribution_page(
         The HTML file, and the folder that gets ``<patient>.png``; it lies beside the file.
     folder : pathlib.Path
         Maps, as the table `maps` names them.
-    gate, overlap, maps : pandas.DataFrame
-        Tables ``attribution_gate``, ``attribution_overlap`` and ``attribution_maps``.
+    gate, overlap, maps, patients, record : pandas.DataFrame
+        Tables ``attribution_gate``, ``attribution_overlap``, ``attribution_maps``, ``explained_patients`` and
+        ``record_attributions``.
     named : mapping
         ``task``, ``target``, ``model`` and ``split``.
     rim_mm : float
@@ -54,12 +59,18 @@ def write_attribution_page(
         "heading": names.heading(named["task"], named["target"]),
         "split": named["split"],
         "depth": "../" * 4,
-        "verdicts": _verdicts(gate),
+        "verdicts": verdicts(gate),
         "similarities": _similarities(gate),
         "limit": numbers.plain(gate["limit"].iloc[0]) if len(gate) else "",
         "overlaps": _overlaps(overlap),
         "rim_mm": f"{rim_mm:g}",
-        "cards": [_card(own, folder, pictures) for own in track(_by_patient(maps), "pictures of attributions")],
+        "head": vocabulary.HEADS[patients["head"].iloc[0]] if len(patients) else "",
+        "record": _record(record),
+        "n_record": record["patient"].nunique(),
+        "cards": [
+            _card(row, maps[maps["patient"] == row.patient], folder, pictures)
+            for row in track(list(patients.itertuples()), "pictures of attributions")
+        ],
         "sources": [
             f"{own.title}: {own.source}." for key, own in vocabulary.METHODS.items() if key in set(gate["method"])
         ],
@@ -70,13 +81,13 @@ def write_attribution_page(
         part.write_text(text.lstrip(), encoding="utf-8", newline="\n")
 
 
-def _verdicts(gate: pd.DataFrame) -> list[dict]:
-    found = gate.drop_duplicates("method")
-    words = {"shown": "shown", "withheld": "withheld", "not_applicable": "does not suit"}
-    return [
-        {"title": _title(row.method), "outcome": row.outcome, "words": words[row.outcome], "detail": row.detail}
-        for row in found.itertuples()
-    ]
+def _record(record: pd.DataFrame) -> list[dict]:
+    """Mean size of the attribution to each feature of the record, the largest first."""
+    lines = []
+    for feature, own in record.assign(size=record["attribution"].abs()).groupby("feature", sort=False):
+        found = mean_interval(own["size"].to_numpy(), least=0.0)
+        lines.append((found.estimate, {"name": names.variable(feature), "n": found.n} | _estimate(found)))
+    return [line for _, line in sorted(lines, key=lambda pair: -pair[0])]
 
 
 def _similarities(gate: pd.DataFrame) -> list[dict]:
@@ -99,6 +110,8 @@ def _overlaps(overlap: pd.DataFrame) -> list[dict]:
         rows = []
         for region, title in vocabulary.REGIONS.items():
             of_region = own[own["region"] == region].set_index("quantity")
+            if of_region.empty:
+                continue
             cells = [
                 _estimate(of_region.loc[name]) | {"n": int(of_region.loc[name, "n"])}
                 for name in vocabulary.QUANTITIES
@@ -109,28 +122,24 @@ def _overlaps(overlap: pd.DataFrame) -> list[dict]:
     return tables
 
 
-def _card(own: pd.DataFrame, folder: Path, pictures: Path) -> dict:
-    """Draw one patient."""
-    first = own.iloc[0]
+def _card(row, own: pd.DataFrame, folder: Path, pictures: Path) -> dict:
+    """Draw one patient; without a map that passed, the plain slices, for the patient's own page."""
     layers = []
-    for row in own.itertuples():
-        words = vocabulary.METHODS[row.method]
-        meaning = f"{words.meaning}; {FLAT}" if row.flat else words.meaning
-        layers.append(read_layer(folder / row.map, words.title, meaning, words.signed))
-    path = pictures / f"{first['patient']}.png"
-    write_picture(path, Path(first["image"]), Path(first["mask"]) if pd.notna(first["mask"]) else None, layers)
+    for listed in own.itertuples():
+        words = vocabulary.METHODS[listed.method]
+        meaning = f"{words.meaning}; {FLAT}" if listed.flat else words.meaning
+        layers.append(read_layer(folder / listed.map, words.title, meaning, words.signed))
+    path = pictures / f"{row.patient}.png"
+    if pd.notna(row.image):
+        write_picture(path, Path(row.image), Path(row.mask) if pd.notna(row.mask) else None, layers)
     return {
-        "patient": first["patient"],
-        "center": first["center"],
-        "group": vocabulary.GROUPS[first["group"]],
-        "probability": numbers.plain(first["probability"]),
-        "picture": f"{pictures.name}/{path.name}",
+        "patient": row.patient,
+        "center": row.center,
+        "group": vocabulary.GROUPS[row.group],
+        "probability": numbers.plain(row.probability),
+        "picture": f"{pictures.name}/{path.name}" if layers else None,
         "methods": ", ".join(layer.title for layer in layers),
     }
-
-
-def _by_patient(maps: pd.DataFrame) -> list[pd.DataFrame]:
-    return [own for _, own in maps.groupby("patient", sort=False)]
 
 
 def _estimate(row) -> dict:
@@ -138,4 +147,4 @@ def _estimate(row) -> dict:
 
 
 def _title(method: str) -> str:
-    return vocabulary.METHODS[method].title
+    return vocabulary.words_of(method).title

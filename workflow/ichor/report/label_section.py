@@ -3,7 +3,7 @@
 import pandas as pd
 
 from ichor.cohort.expansion import DEFINITIONS, Definition
-from ichor.report import names, numbers
+from ichor.report import extent_section, names, numbers
 from ichor.report.palette import Look
 
 TASK, TARGET = "expansion", "expansion"
@@ -37,6 +37,7 @@ def _split(split: str, rows: pd.DataFrame, looks: dict[tuple[str, str], Look], d
         "sentences": [*_uncertain(rows, definition), *_depends(whole, models, definition)],
         "table": _table(rows, whole, models, definition),
         "centers": _centers(rows, definition),
+        "extent": extent_section.section(rows, models),
     }
 
 

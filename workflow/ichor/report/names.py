@@ -23,6 +23,10 @@ MODELS = {
     "ich_gs": "ICH-GS",
     "func": "FUNC score",
     "max_ich": "max-ICH score",
+    "ich_gs_score": "ICH-GS",
+    "func_score": "FUNC score",
+    "max_ich_score": "max-ICH score",
+    "modified_ich_score": "Modified ICH score",
     "brain": "BRAIN score",
     "nag": "NAG scale",
     "bat": "BAT (automatic markers)",
@@ -34,18 +38,36 @@ MODELS = {
     "nihss": "NIHSS alone",
     "fusion": "Fusion of image and record",
     "vit_record": "Vision transformer with record",
+    "densenet_record": "DenseNet with record",
+    "densenet_multitask": "DenseNet, several tasks",
     "radiomics": "Radiomics, logistic",
     "brain_score": "BRAIN score",
     "nag_score": "NAG scale",
     "bat_score": "BAT (automatic markers)",
     "nine_point_score": "9-point score",
     "nine_point": "9-point score",
+    "densenet_image": "DenseNet, image alone",
+    "densenet_gmu": "DenseNet with record, gated",
+    "densenet_concat": "DenseNet with record, joined",
+    "densenet_cross_attention": "DenseNet with record, cross-attention",
+    "logistic_gcs": "Logistic, GCS",
+    "logistic_gcs_age": "Logistic, GCS and age",
+    "logistic_all": "Logistic, whole record",
+    "dense_net": "Dense network on the record",
+    "ich": "ICH score",
+    "mich_cheung_zou": "Modified ICH score, Cheung and Zou",
+    "mich_cho": "Modified ICH score, Cho",
+    "rich": "Modified ICH score, rICH",
+    "modified_ich": "Modified ICH score, Cheung and Zou",
+    "modified_ich_cho": "Modified ICH score, Cho",
+    "modified_ich_rich": "Modified ICH score, rICH",
 }
 
 # Kinds that need no image network: the floor that every network has to beat.
 FLOOR = frozenset(
-    "volume logistic ich_score ich_gs func max_ich brain nag bat forest random_forest tree xgboost gcs nihss "
-    "brain_score nag_score bat_score nine_point_score nine_point radiomics".split()
+    "volume logistic dense_net ich_score ich_gs func max_ich brain nag bat forest random_forest tree xgboost gcs nihss "
+    "brain_score nag_score bat_score nine_point_score nine_point radiomics "
+    "ich_gs_score func_score max_ich_score modified_ich_score".split()
 )
 
 STAGES = {
@@ -96,6 +118,26 @@ VARIABLES = {
     "death_30d": "Death within 30 days",
     "label_expansion": "Hematoma expansion",
     "label_poor_outcome": "Poor outcome",
+    "label_death": "Death",
+    "emesis": "Vomiting",
+    "intraventricular_extension": "Ventricular blood, as read",
+    "oxygen_saturation_percent": "Oxygen saturation",
+    "temperature_c": "Temperature",
+    "respiratory_rate_per_min": "Respiratory rate",
+    "creatinine_umol_l": "Creatinine",
+    "urea_mmol_l": "Urea",
+    "sodium_mmol_l": "Sodium",
+    "potassium_mmol_l": "Potassium",
+    "white_cells_10e9_l": "White cells",
+    "hemoglobin_g_l": "Hemoglobin",
+    "platelets_10e9_l": "Platelets",
+    "mean_red_cell_volume_fl": "Red cells, mean volume",
+    "red_cell_width_percent": "Red cells, distribution width",
+    "mean_red_cell_hemoglobin_g_l": "Red cells, mean hemoglobin",
+    "mean_platelet_volume_fl": "Platelets, mean volume",
+    "inr": "INR",
+    "fibrinogen_g_l": "Fibrinogen",
+    "death_in_hospital": "Death in hospital",
 }
 ABBREVIATIONS = {
     "gcs": "GCS",
@@ -105,6 +147,7 @@ ABBREVIATIONS = {
     "iph": "IPH",
     "ivh": "IVH",
     "gos": "GOS",
+    "gose": "GOS-E",
     "mrs": "mRS",
 }
 UNIT_ENDINGS = ("years", "mmhg", "mmol_l", "bpm", "h", "ml")

@@ -51,7 +51,8 @@ def looks(metrics: pd.DataFrame, models: dict | None = None) -> dict[tuple[str, 
     Returns
     -------
     dict
-        (task, model) -> Look, networks first within each task.
+        (task, model) -> Look, networks first within each task. The label of a model that reads what is known only after
+        admission says so.
     """
     out: dict[tuple[str, str], Look] = {}
     for task in metrics["task"].drop_duplicates():
@@ -62,7 +63,10 @@ def looks(metrics: pd.DataFrame, models: dict | None = None) -> dict[tuple[str, 
         for network in (True, False):
             group = [m for m in order if is_network(m, kinds[m]) == network]
             for i, model in enumerate(group):
-                label = (settings.get(model) or {}).get("label") or names.MODELS.get(model) or names.words(model)
+                own = settings.get(model) or {}
+                label = own.get("label") or names.MODELS.get(model) or names.words(model)
+                late = own.get("post_baseline") or (own.get("record") or {}).get("post_baseline")
+                label += f" (knows {', '.join(names.variable(name) for name in late).lower()})" if late else ""
                 out[task, model] = _look(model, label, network, i)
     return out
 

@@ -17,6 +17,7 @@ def draw(
     *,
     title: str,
     simulated: bool,
+    side: float = 258,
 ) -> Canvas:
     """ROC panel of one task, target, split and center.
 
@@ -32,11 +33,13 @@ def draw(
         Heading of the panel.
     simulated : bool
         Whether to stamp the panel.
+    side : float
+        Width and height of the plot area in pixels.
     """
     said = ", ".join(f"{looks[t, m].label} AUC {aucs.get(m, numbers.DASH)}" for t, m in _models(curves, looks))
     panel = Panel(
         title, "1 − specificity (false alarms)", "Sensitivity", (0, 1), (0, 1),
-        label=f"ROC curves. {title}: {said or 'no curve'}.", simulated=simulated,
+        label=f"ROC curves. {title}: {said or 'no curve'}.", simulated=simulated, width=side, height=side,
     )  # fmt: skip
     panel.axes(TICKS, TICKS)
     panel.canvas.path(panel.points([0, 1], [0, 1]), "guide")

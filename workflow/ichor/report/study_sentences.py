@@ -58,11 +58,11 @@ def compared(row: dict, study: ExpansionStudy, labels: dict[str, str]) -> str:
     """One arm against the arm without balancing, on all external patients."""
     opening = (
         f"With {_with(study, row['model_a'], labels)} the external AUC was "
-        f"{_estimate(row['auc_a'], row['auc_a_low'], row['auc_a_high'])} against {numbers.plain(row['auc_b'])} without"
+        f"{estimate(row['auc_a'], row['auc_a_low'], row['auc_a_high'])} against {numbers.plain(row['auc_b'])} without"
     )
     if row["verdict"] == "too_few":
-        return f"{opening}: {_few(row)}."
-    return f"{opening}; difference {_difference(row)}: {_verdict(row)}."
+        return f"{opening}: {too_few(row)}."
+    return f"{opening}; difference {difference(row)}: {_verdict(row)}."
 
 
 def _with(study: ExpansionStudy, model: str, labels: dict[str, str]) -> str:
@@ -75,19 +75,21 @@ def _with(study: ExpansionStudy, model: str, labels: dict[str, str]) -> str:
     return name
 
 
-def _estimate(value: float, low: float, high: float) -> str:
+def estimate(value: float, low: float, high: float) -> str:
     """A number, with its interval in brackets where it has one."""
     between = numbers.interval(low, high)
     return numbers.plain(value) + (f" ({between})" if between else "")
 
 
-def _of(row: pd.Series, quantity: str) -> str:
-    return _estimate(row[quantity], row[f"{quantity}_low"], row[f"{quantity}_high"])
+def of(row: pd.Series, quantity: str) -> str:
+    """A quantity of a row of `ichor.evaluation.expansion_study.estimates`, with its interval."""
+    return estimate(row[quantity], row[f"{quantity}_low"], row[f"{quantity}_high"])
 
 
-def _difference(row: dict) -> str:
+def difference(row: dict) -> str:
+    """A difference of two AUCs with its interval and adjusted p value."""
     p = numbers.p_value(row["p_holm"])
-    between = _estimate(row["difference"], row["low"], row["high"])
+    between = estimate(row["difference"], row["low"], row["high"])
     return f"{between}, p {p if p.startswith('<') else f'= {p}'} after Holm"
 
 
@@ -101,7 +103,8 @@ def _verdict(row: dict) -> str:
     }[row["verdict"]]
 
 
-def _few(row: dict) -> str:
+def too_few(row: dict) -> str:
+    """Why two AUCs were not compared."""
     return (
         f"{numbers.count(row['events'])} events among {numbers.count(row['n'])} patients are too few to decide "
         f"({FEWEST} with and {FEWEST} without the event are asked for)"
@@ -115,10 +118,10 @@ def by_center(rows: pd.DataFrame, labels: dict[str, str]) -> list[str]:
         where, records = f"{cohort.capitalize()} ({center}) by itself", own.to_dict("records")
         decided = [row for row in records if row["verdict"] != "too_few"]
         if not decided:
-            out.append(f"{where}: {_few(records[0])}.")
+            out.append(f"{where}: {too_few(records[0])}.")
             continue
         said = ", ".join(
-            f"{labels[row['model_a']]} {_estimate(row['difference'], row['low'], row['high'])}" for row in decided
+            f"{labels[row['model_a']]} {estimate(row['difference'], row['low'], row['high'])}" for row in decided
         )
         words = {"gain": "a gain", "harm": "a loss"}
         shown = [
@@ -149,8 +152,8 @@ def choice(study: ExpansionStudy, labels: dict[str, str]) -> list[str]:
         out.append(
             f"The {numbers.count(told['n'])} tune patients ({numbers.count(told['events'])} events) choose "
             f"“{labels[chosen]}” by the least log loss; its AUC on them is "
-            f"{_estimate(told['auc'], told['low'], told['high'])}, on the external patients "
-            f"{_of(external.loc[chosen], 'auc')}. The latter is the result that counts."
+            f"{estimate(told['auc'], told['low'], told['high'])}, on the external patients "
+            f"{of(external.loc[chosen], 'auc')}. The latter is the result that counts."
         )
     else:
         out.append("No arm could be chosen: there are no tune patients with both outcomes that all arms predicted.")
@@ -158,7 +161,7 @@ def choice(study: ExpansionStudy, labels: dict[str, str]) -> list[str]:
         out.append("The same arm is the best one on the external patients.")
     elif winner:
         out.append(
-            f"The best external AUC, {_of(external.loc[winner], 'auc')}, is that of “{labels[winner]}”. It is "
+            f"The best external AUC, {of(external.loc[winner], 'auc')}, is that of “{labels[winner]}”. It is "
             "optimistic: it was picked on the very patients that it is stated for."
         )
     for model in study.models:
@@ -179,7 +182,7 @@ def beside(rows: pd.DataFrame, labels: dict[str, str]) -> list[str]:
     out = [against(row, labels) for row in records if row["verdict"] != "too_few"]
     if few:
         others = ", ".join(f"“{labels[row['model_b']]}”" for row in few)
-        out.append(f"Against {others}: {_few(min(few, key=lambda row: row['events']))}.")
+        out.append(f"Against {others}: {too_few(min(few, key=lambda row: row['events']))}.")
     return out
 
 
@@ -188,7 +191,7 @@ def against(row: dict, labels: dict[str, str]) -> str:
     end = {"gain": "it ranks better", "harm": "it ranks worse"}.get(row["verdict"], "it is not shown to rank better")
     return (
         f"“{labels[row['model_a']]}” {numbers.plain(row['auc_a'])} against “{labels[row['model_b']]}” "
-        f"{numbers.plain(row['auc_b'])}; difference {_difference(row)}: {end}."
+        f"{numbers.plain(row['auc_b'])}; difference {difference(row)}: {end}."
     )
 
 
@@ -199,7 +202,7 @@ def calibration(study: ExpansionStudy, labels: dict[str, str]) -> list[str]:
     for model in [m.name for m in study.models if m.part == "arm"]:
         own = rows[rows["model"] == model].set_index("correction")
         if {"with", "without"} <= set(own.index):
-            without, corrected = (_of(own.loc[name], "observed_expected") for name in ("without", "with"))
+            without, corrected = (of(own.loc[name], "observed_expected") for name in ("without", "with"))
             out.append(
                 f"“{labels[model]}”: for each event that was predicted, {without} happened without, and {corrected} "
                 "with the correction for the changed share of events."
@@ -211,7 +214,7 @@ def calibration(study: ExpansionStudy, labels: dict[str, str]) -> list[str]:
         low, high = row["calibration_slope_low"], row["calibration_slope_high"]
         spread = "too extreme" if high < 1 else "too timid" if low > 1 else ""
         end = f"its risks are {spread}" if spread else "a wrong spread of its risks is not shown"
-        out.append(f"Calibration slope of “{labels[chosen]}”: {_of(row, 'calibration_slope')}: {end}.")
+        out.append(f"Calibration slope of “{labels[chosen]}”: {of(row, 'calibration_slope')}: {end}.")
     return out
 
 
@@ -229,7 +232,7 @@ def reachable(study: ExpansionStudy, labels: dict[str, str]) -> list[str]:
     if not numbers.missing(row.get("reachable_image_auc")):
         out.append(
             f"What the scan shows of that risk has {numbers.plain(row['reachable_image_auc'])}; “{labels[chosen]}” "
-            f"finds {_of(row, 'reachable_image_share')} of the way from chance to there."
+            f"finds {of(row, 'reachable_image_share')} of the way from chance to there."
         )
     return out
 
@@ -246,7 +249,7 @@ def alarm(row: dict, labels: dict[str, str]) -> str:
 
 def absent(study: ExpansionStudy, labels: dict[str, str]) -> list[str]:
     """Models without predictions, and arms of the experiment that were not asked for."""
-    out = [f"“{labels.get(name, name)}” is left out: {_why(why)}" for name, why in study.left_out.items()]
+    out = [f"“{labels.get(name, name)}” is left out: {why_left_out(why)}" for name, why in study.left_out.items()]
     have = [model.arm for model in study.models if model.part == "arm"]
     lacking = [words for arm, words in ASKED.items() if not any(own.startswith(arm) for own in have)]
     if lacking:
@@ -254,7 +257,7 @@ def absent(study: ExpansionStudy, labels: dict[str, str]) -> list[str]:
     return out
 
 
-def _why(reason: str) -> str:
+def why_left_out(reason: str) -> str:
     """Meaning of the reason code that a bundle begins its reason with."""
     said = numbers.short_why(reason.partition(":")[0])
     return said if said.endswith(".") else f"{said}."
