@@ -40,7 +40,7 @@ workflow-tests: install
 	$(BIN)/python -m pytest tests/workflow -n $(CORES)
 
 end-to-end: install
-	$(BIN)/python -m pytest tests/e2e -n 2 --dist loadfile --timeout 1800
+	$(BIN)/python -m pytest tests/e2e -n 2 --dist loadfile --no-loadscope-reorder --timeout 1800
 
 test-slurm: install  ## Cluster tests on a real Slurm that they start and stop (root on Debian; .ci/run installs it)
 	$(BIN)/python -m pytest tests/slurm
