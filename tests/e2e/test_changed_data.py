@@ -13,6 +13,7 @@ from tests.snakemake_run import snakemake
 from ichor import tables
 
 CENTERS = {"aurora": ("north", "development"), "boreal": ("south", "development"), "delta": ("west", "external")}
+NEW_CENTER = {"cedar": ("east", "external")}
 VARIABLES = ["age_years", "gcs", "onset_to_ct_h", "onset_to_followup_ct_h", "gos_discharge"]
 SCORES = ["brain_score", "nag_score", "bat_score", "nine_point_score"]
 CONFIG = {
@@ -47,29 +48,37 @@ def write_center(folder: Path, name: str, scans: pd.DataFrame, source: Path) -> 
 
 
 class Hospitals:
-    """Three hospitals made of the simulated study's scans; two patients come later."""
+    """Three hospitals made of the simulated study's scans; two patients and a fourth hospital come later."""
 
     def __init__(self, folder: Path, source: Path) -> None:
         self.folder, self.source = folder, source
         scans = tables.read("scans", source / "results/scans.tsv")
-        scans = scans[scans["reference_mask"].notna() & scans["center"].isin(list(CENTERS))]
-        self.scans = scans.assign(name=scans["center"].map(lambda center: CENTERS[center][0]))
+        known = CENTERS | NEW_CENTER
+        scans = scans[scans["reference_mask"].notna() & scans["center"].isin(list(known))]
+        self.scans = scans.assign(name=scans["center"].map(lambda center: known[center][0]))
         patients = tables.read("patients", source / "results/patients.tsv")
         self.patients = patients[patients["patient"].isin(self.scans["patient"])].set_index("patient")
         self.later = {name: part["patient"].iloc[-1] for name, part in self.scans.groupby("name")}
+        self.write_sheets(CENTERS)
+        for name, _ in CENTERS.values():
+            self.write_hospital(name)
+
+    def write_sheets(self, centers: dict) -> None:
         header = "center\trole\tnifti\timage_pattern\tmasks\tmask_pattern\tmask_labels\ttable\n"
         image, mask = "{patient}_{time_point}_ct.nii.gz", "{patient}_{time_point}_seg.nii.gz"
         sheet = "".join(
             f"{name}\t{role}\t{name}\t{image}\t{name}\t{mask}\t1=iph;2=ivh;3=edema\t{name}.csv\n"
-            for name, role in CENTERS.values()
+            for name, role in centers.values()
         )
-        (folder / "centers.tsv").write_text(header + sheet)
-        columns = [f"{name}\t{v}\t{v}\t\t\t\n" for name, _ in CENTERS.values() for v in ["patient", *VARIABLES]]
-        (folder / "columns.tsv").write_text("center\tvariable\tcolumn\tunit\tcodes\tmissing\n" + "".join(columns))
-        for name, _ in CENTERS.values():
-            own = self.scans[(self.scans["name"] == name) & (self.scans["patient"] != self.later[name])]
-            write_center(folder, name, own, source)
-            self.write_table(name, sorted(set(own["patient"])))
+        (self.folder / "centers.tsv").write_text(header + sheet)
+        columns = [f"{name}\t{v}\t{v}\t\t\t\n" for name, _ in centers.values() for v in ["patient", *VARIABLES]]
+        heading = "center\tvariable\tcolumn\tunit\tcodes\tmissing\n"
+        (self.folder / "columns.tsv").write_text(heading + "".join(columns))
+
+    def write_hospital(self, name: str) -> None:
+        own = self.scans[(self.scans["name"] == name) & (self.scans["patient"] != self.later[name])]
+        write_center(self.folder, name, own, self.source)
+        self.write_table(name, sorted(set(own["patient"])))
 
     def write_table(self, name: str, people: list[str], **corrected) -> None:
         table = self.patients.loc[people, VARIABLES].copy()
@@ -154,6 +163,22 @@ def test_a_change_that_is_undone_is_taken_from_the_store(hospitals):
     assert done(hospitals.run(**strict), "fit_model") >= {"fit_model outcome-age-external"}
     back = hospitals.run()
     assert not done(back, "assemble_cohort", "fit_model", "predict_model", "evaluate", "segment_shard")
+
+
+def test_a_new_external_center_is_ingested_segmented_and_predicted_and_nothing_is_fitted(hospitals):
+    hospitals.write_sheets(CENTERS | NEW_CENTER)
+    hospitals.write_hospital("east")
+    jobs = hospitals.run()
+    scans = done(jobs, "convert_shard", "segment_shard", "measure_shard")
+    assert scans and all("east" in job for job in scans)
+    assert not done(jobs, "plan_segmentation", *FITS)
+    assert len(done(jobs, "predict_model")) == 4
+    predictions = tables.read("predictions", hospitals.folder / "results/predictions/outcome/age/external.parquet")
+    cohort = tables.read("cohort", hospitals.folder / "results/cohort/external.tsv")
+    asked = cohort[(cohort["center"] == "east") & cohort["label_poor_outcome"].notna()]
+    answered = predictions[predictions["center"] == "east"]
+    assert len(answered) > 0 and set(answered["patient"]) == set(asked["patient"])
+    assert set(answered["role"]) == {"test"}
 
 
 def test_touched_scans_and_tables_plan_nothing(hospitals):
