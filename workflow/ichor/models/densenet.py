@@ -5,10 +5,12 @@ MLMI 2024. DenseNet-121 is init_features 64, growth_rate 32, blocks [6, 12, 24, 
 """
 
 import torch
-from monai.networks.nets.densenet import DenseNet
 from torch import nn
 
 from ichor.errors import StudyError
+from ichor.models.monai_networks import import_networks
+
+DenseNet = import_networks("densenet").DenseNet
 
 FAMILY = "network"
 SPEC = {

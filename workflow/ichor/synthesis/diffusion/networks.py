@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from ichor.errors import StudyError
+from ichor.models.monai_networks import import_networks
 from ichor.synthesis.diffusion.ukan import UKAN
 
 NO_CLASS = 2
@@ -41,10 +42,9 @@ class MonaiUnet(nn.Module):
 
     def __init__(self, channels_in: int, dimensions: int, settings: dict) -> None:
         super().__init__()
-        from monai.networks.nets import DiffusionModelUNet  # seconds, and only for who asks for it
-
+        networks = import_networks("diffusion_model_unet")  # seconds, and only for who asks for it
         channels, attention = settings["channels"], settings["attention_levels"]
-        self.unet = DiffusionModelUNet(
+        self.unet = networks.DiffusionModelUNet(
             spatial_dims=dimensions,
             in_channels=channels_in,
             out_channels=channels_in,
