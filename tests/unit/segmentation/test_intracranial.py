@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from ichor.imaging.measures import LABEL_CODES
-from ichor.segmentation.intracranial import drop_outside_skull
+from ichor.segmentation.intracranial import drop_outside_skull, inside_skull
 
 SPACING_MM = np.array([2.0, 2.0, 5.0])
 MIDDLE_MM = np.array([96.0, 110.0, 120.0])
@@ -36,7 +36,7 @@ def head():
 
 def cleaned(head, mask, affine=None):
     affine = np.diag([*SPACING_MM, 1.0]) if affine is None else affine
-    return drop_outside_skull(mask.T.astype(np.uint8), head[0].T, affine).T
+    return drop_outside_skull(mask.T.astype(np.uint8), inside_skull(head[0].T, affine)).T
 
 
 def test_muscle_of_the_neck_goes_and_the_bleed_stays_to_the_voxel(head):
@@ -69,4 +69,4 @@ def test_the_order_in_which_voxels_are_stored_does_not_matter(head, axes):
 def test_where_no_brain_is_found_nothing_is_removed(head):
     mask = np.zeros((30, 60, 60), np.uint8)
     mask[3:6, 10:20, 10:20] = IPH
-    assert drop_outside_skull(mask, np.full(mask.shape, 50.0), np.diag([*SPACING_MM, 1.0])) is mask
+    assert drop_outside_skull(mask, inside_skull(np.full(mask.shape, 50.0), np.diag([*SPACING_MM, 1.0]))) is mask

@@ -14,9 +14,9 @@ from ichor.reasons import Reason
 from ichor.segmentation.agreement import dice
 from ichor.segmentation.bundle import load_model, save_model
 from ichor.segmentation.inference_profile import PROFILES
-from ichor.segmentation.intracranial import drop_outside_skull
+from ichor.segmentation.intracranial import drop_outside_skull, inside_skull
 from ichor.segmentation.labels import to_study
-from ichor.segmentation.predict import segment_scan, segment_shard
+from ichor.segmentation.predict import _segment, segment_scan, segment_shard
 from ichor.segmentation.preprocess import prepare_image, restore
 from ichor.segmentation.scan import read_scan
 from ichor.segmentation.sliding_window import predict_probabilities
@@ -132,16 +132,45 @@ def uncleaned(scan, model):
 
 def test_the_folds_disagreement_is_that_of_the_volumes_which_each_finds_alone(segmented, cohort, models):
     masks, _ = segmented
-    pair = [load_model(folder) for folder in models]
+    pair, spreads = [load_model(folder) for folder in models], []
     for row in cohort[0].itertuples():
         found = masks.loc[(row.patient, row.time_point)]
         if row.center == "aurora":  # one model made it: there is nothing to disagree with
             assert pd.isna(found["iph_fold_sd_ml"]) and pd.isna(found["ivh_fold_sd_ml"])
             continue
         # the network's grid is nearly the scan's own here, so each model's own mask is nearly what it counted there
-        alone = [(uncleaned(read_scan(row.image), model) == 1).sum() * 0.128 for model in pair]
+        scan = read_scan(row.image)
+        inside = inside_skull(scan.hu, scan.affine)  # what lies outside is in no mask, whoever finds it
+        assert inside.any()
+        alone = [((uncleaned(scan, model) == 1) & inside).sum() * 0.128 for model in pair]
         assert found["iph_fold_sd_ml"] == pytest.approx(abs(alone[0] - alone[1]) / 2, abs=0.5)
-        assert found["iph_fold_sd_ml"] > 0
+        spreads.append(found["iph_fold_sd_ml"])
+    assert max(spreads) > 0
+
+
+class Everywhere(torch.nn.Module):
+    """A network that finds one label in every voxel it is shown."""
+
+    def __init__(self, label, labels):
+        super().__init__()
+        self.label, self.labels = label, labels
+        self.certain = torch.nn.Parameter(torch.tensor(9.0))
+
+    def forward(self, image):
+        found = torch.full((len(image), *image.shape[2:]), self.label)
+        return torch.nn.functional.one_hot(found, 1 + self.labels).movedim(-1, 1) * self.certain
+
+
+def test_networks_that_disagree_outside_the_skull_alone_agree(cohort, models):
+    scan, model = read_scan(cohort[0]["image"].iloc[0]), load_model(models[0])
+    pair = [dataclasses.replace(model, network=Everywhere(label, len(model.labels))) for label in (0, 1)]
+    image, box = prepare_image(scan.hu, scan.spacing_mm, model.grid)
+    counted = torch.zeros(image.shape[1:], dtype=torch.bool)
+    counted[2:4, 5:9, 5:10] = True
+    for where, voxels in ((None, counted.numel()), (counted, 40), (torch.zeros_like(counted), 0)):
+        alone = []
+        _segment(image, box, scan.hu.shape, pair, PROFILES["fast"], alone, where)
+        assert [found[:2] for found in alone] == [[voxels, 0], [0, voxels]]
 
 
 def at_the_edge(scan_row, folder, keep):
@@ -235,7 +264,7 @@ def test_turning_the_head_over_and_finer_voxels_change_little(cohort, models):
 
 def test_default_is_the_heads_box_in_half_steps_and_fast_finds_the_same_bleeds(cohort, models):
     scan, model = read_scan(cohort[0]["image"].iloc[0]), load_model(models[0])
-    by_hand = drop_outside_skull(uncleaned(scan, model), scan.hu, scan.affine)
+    by_hand = drop_outside_skull(uncleaned(scan, model), inside_skull(scan.hu, scan.affine))
     default = segment_scan(scan, [model])
     assert default.any() and np.array_equal(default, by_hand)
     fast = segment_scan(scan, [model], profile=PROFILES["fast"])

@@ -21,17 +21,15 @@ JUDGED = ("iph", "ivh", "edema")
 """Labels whose pieces are judged. Thin extra-axial blood lies along the bone, where what is inside is least sure."""
 
 
-def drop_outside_skull(mask: np.ndarray, hu: np.ndarray, affine: np.ndarray) -> np.ndarray:
+def drop_outside_skull(mask: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Turn pieces of a mask that lie outside the skull or below the foramen magnum into background.
 
     Parameters
     ----------
     mask : array of uint8, shape (Z, Y, X)
         Codes of `LABEL_CODES`. Voxels of `JUDGED` labels that share a corner are one piece.
-    hu : array, shape (Z, Y, X)
-        The scan.
-    affine : array, shape (4, 4), mm
-        Index (x, y, z) to world.
+    inside : array of bool, shape (Z, Y, X)
+        As of :func:`inside_skull`.
 
     Returns
     -------
@@ -39,10 +37,7 @@ def drop_outside_skull(mask: np.ndarray, hu: np.ndarray, affine: np.ndarray) -> 
         A copy, or `mask` itself when there is nothing to remove, or no brain is found in the scan.
     """
     judged = np.isin(mask, [LABEL_CODES[label] for label in JUDGED])
-    if not judged.any():
-        return mask
-    inside = _inside_skull(hu, affine)
-    if not inside.any():
+    if not judged.any() or not inside.any():
         return mask
     pieces, n_pieces = ndimage.label(judged, TOUCHING)
     sizes = np.bincount(pieces.ravel(), minlength=n_pieces + 1)
@@ -55,8 +50,21 @@ def drop_outside_skull(mask: np.ndarray, hu: np.ndarray, affine: np.ndarray) -> 
     return cleaned
 
 
-def _inside_skull(hu: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """What the skull holds, above the foramen magnum; shape (Z, Y, X), empty where no brain is found."""
+def inside_skull(hu: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """What the skull holds above the foramen magnum.
+
+    Parameters
+    ----------
+    hu : array, shape (Z, Y, X)
+        The scan.
+    affine : array, shape (4, 4), mm
+        Index (x, y, z) to world.
+
+    Returns
+    -------
+    array of bool, shape (Z, Y, X)
+        Without any true voxel where no brain is found.
+    """
     to_canonical = nib.orientations.io_orientation(affine)
     canonical = nib.orientations.apply_orientation(hu.T, to_canonical)
     spacing_mm = np.linalg.norm(affine[:3, :3], axis=0)[np.argsort(to_canonical[:, 0])]

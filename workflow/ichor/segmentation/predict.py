@@ -22,10 +22,10 @@ from ichor.segmentation.brain_box import brain_box
 from ichor.segmentation.bundle import Model
 from ichor.segmentation.choose import SeenInTrainingError, choose, load_networks, name_of, refuse_seen
 from ichor.segmentation.inference_profile import PROFILES, Profile
-from ichor.segmentation.intracranial import drop_outside_skull
+from ichor.segmentation.intracranial import drop_outside_skull, inside_skull
 from ichor.segmentation.labels import to_network, to_study
 from ichor.segmentation.perihematomal import drop_edema_apart
-from ichor.segmentation.preprocess import Box, likeliest, prepare_image, restore
+from ichor.segmentation.preprocess import Box, likeliest, prepare_image, resample, restore
 from ichor.segmentation.scan import GridMismatch, Scan, read_mask, read_scan, write_mask
 from ichor.segmentation.sliding_window import predict_probabilities
 from ichor.segmentation.specks import drop_specks
@@ -126,7 +126,7 @@ def segment_scan(scan: Scan, models: Sequence[Model], *, profile: Profile = PROF
         removes specks, if asked to).
     """
     image, box = _prepare(scan, models[0], profile)
-    return _cleaned(_segment(image, box, scan.hu.shape, models, profile), scan, {})
+    return _cleaned(_segment(image, box, scan.hu.shape, models, profile), scan, inside_skull(scan.hu, scan.affine), {})
 
 
 def _prepare(scan: Scan, model: Model, profile: Profile) -> tuple[torch.Tensor, Box]:
@@ -144,16 +144,18 @@ def _segment(
     models: Sequence[Model],
     profile: Profile,
     alone: list[list[int]] | None = None,
+    counted: torch.Tensor | None = None,
 ) -> np.ndarray:
     """Segment what `prepare_image` made of a scan of `shape`.
 
     Where several models do, `alone` is extended by the voxels of background and each label on the network's grid that
-    each of them would find by itself.
+    each of them would find by itself, among those that are `counted` (all without).
     """
     classes = 1 + len(models[0].labels)
 
     def count(probabilities: torch.Tensor) -> None:
         found = likeliest(probabilities)
+        found = found if counted is None else found[counted.to(found.device)]
         alone.append([int((found == value).sum()) for value in range(classes)])
 
     probabilities = predict_probabilities(
@@ -177,6 +179,7 @@ class _Case:
     scan: Scan | None = None
     image: torch.Tensor | None = None
     box: Box | None = None
+    inside: np.ndarray | None = None
     mask: np.ndarray | None = None
     fold_sd_ml: dict[str, float] = field(default_factory=dict)
     error: Exception | None = None
@@ -189,6 +192,7 @@ def _read(chosen: tuple[dict, list[Model]], profile: Profile) -> _Case:
         refuse_seen(case.models, case.row)
         case.scan = read_scan(case.row["image"])
         case.image, case.box = _prepare(case.scan, case.models[0], profile)
+        case.inside = inside_skull(case.scan.hu, case.scan.affine)
     except FAILURES as error:
         case.error = error
     return case
@@ -199,7 +203,8 @@ def _predict(case: _Case, profile: Profile) -> _Case:
     if case.error is None:
         try:
             alone: list[list[int]] = []
-            case.mask = _segment(case.image, case.box, case.scan.hu.shape, case.models, profile, alone)
+            counted = _on_network_grid(case.inside, case.box, case.image) if case.inside.any() else None
+            case.mask = _segment(case.image, case.box, case.scan.hu.shape, case.models, profile, alone, counted)
             shown_ml = case.scan.hu[case.box].size * voxel_volume_ml(case.scan.affine)
             case.fold_sd_ml = fold_spread_ml(alone, shown_ml / case.image[0].numel(), case.models[0].labels)
         except FAILURES as error:
@@ -208,10 +213,16 @@ def _predict(case: _Case, profile: Profile) -> _Case:
     return case
 
 
-def _cleaned(mask: np.ndarray, scan: Scan, smallest_ml: Mapping[str, float]) -> np.ndarray:
+def _on_network_grid(inside: np.ndarray, box: Box, image: torch.Tensor) -> torch.Tensor:
+    """What the skull holds, on the grid of the image that a network is shown: where networks may disagree."""
+    shown = torch.from_numpy(np.ascontiguousarray(inside[box])).float()
+    return resample(shown[None], tuple(image.shape[1:]))[0] >= 0.5
+
+
+def _cleaned(mask: np.ndarray, scan: Scan, inside: np.ndarray, smallest_ml: Mapping[str, float]) -> np.ndarray:
     """The mask without pieces that cannot be believed."""
-    inside = drop_outside_skull(mask, scan.hu, scan.affine)
-    return drop_edema_apart(drop_specks(inside, voxel_volume_ml(scan.affine), smallest_ml), scan.spacing_mm)
+    believed = drop_outside_skull(mask, inside)
+    return drop_edema_apart(drop_specks(believed, voxel_volume_ml(scan.affine), smallest_ml), scan.spacing_mm)
 
 
 def _finish(
@@ -223,7 +234,7 @@ def _finish(
     target = out_dir / f"sub-{keys['patient']}_ses-{keys['time_point']}_dseg.nii.gz"
     if case.error is None:
         try:
-            case.mask = _cleaned(case.mask, case.scan, smallest_ml)
+            case.mask = _cleaned(case.mask, case.scan, case.inside, smallest_ml)
             write_mask(target, case.mask, case.scan)
         except disk_space.DiskFullError:
             raise  # no fault of the scan: every other one would fail too
