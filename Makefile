@@ -7,7 +7,7 @@ SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake
 SNAKEFILES := Snakefile workflow/Snakefile $(wildcard workflow/rules/*.smk)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test format lint unit workflow-tests end-to-end test-slurm bench bench-planning bench-throughput bench-ingest bench-refusals bench-hostile bench-networks bench-inference bench-generators bench-outcome bench-expansion lock conda-environment clean
+.PHONY: help install demo test format lint unit workflow-tests end-to-end test-slurm bench bench-planning bench-throughput bench-ingest bench-refusals bench-hostile bench-networks bench-inference bench-generators bench-outcome bench-expansion bench-trajectory bench-text lock conda-environment clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -45,7 +45,7 @@ end-to-end: install
 test-slurm: install  ## Cluster tests on a real Slurm that they start and stop (root on Debian; .ci/run installs it)
 	$(BIN)/python -m pytest tests/slurm
 
-bench: bench-planning bench-throughput bench-ingest bench-refusals bench-hostile bench-networks bench-inference bench-generators bench-outcome bench-expansion  ## Measure everything: a table and benchmarks/results.json (hours)
+bench: bench-planning bench-throughput bench-ingest bench-refusals bench-hostile bench-networks bench-inference bench-generators bench-outcome bench-expansion bench-trajectory bench-text  ## Measure everything: a table and benchmarks/results.json (hours)
 	@$(BIN)/python benchmarks/rows.py
 
 bench-planning: install  ## Time to plan 100 to 100,000 scans, against one rule per scan and stage
@@ -68,6 +68,12 @@ bench-outcome: install  ## Training of an outcome network against a plain MONAI 
 
 bench-expansion: demo  ## All expansion predictors of one patient of the demo, volume in memory
 	$(BIN)/python benchmarks/expansion_patient.py
+
+bench-trajectory: install  ## Training of sequence networks on 10,000 time courses; one patient
+	$(BIN)/python benchmarks/trajectory.py
+
+bench-text: install  ## Training of the models of report texts; one patient
+	$(BIN)/python benchmarks/text_patient.py
 
 bench-hostile: install  ## Ingest of 5,000 hostile and broken files among good series
 	$(BIN)/python benchmarks/hostile_files.py

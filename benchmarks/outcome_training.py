@@ -201,7 +201,7 @@ def part_patient(job: dict) -> dict:
     rows = pd.concat([rows, rows.assign(role="tune", patient=rows["patient"] + "-tune")], ignore_index=True)
     models = {}
     for kind, family in registry.kinds().items():
-        if kind in NOT_OF_OUTCOME:
+        if kind in NOT_OF_OUTCOME or family not in ("network", "tabular"):
             continue
         given = {"kind": kind}
         if family == "network":

@@ -19,6 +19,11 @@ SMALL = {
             **dict.fromkeys(("radiomics", "brain_score", "nag_score", "nine_point_score")),  # as bat_score, xgboost
         },
         "outcome": {"densenet": {"training": {"epochs": 2, "seeds": 1}}},
+        "trajectory": {"multistep_transformer": {"training": {"epochs": 2, "seeds": 2}}, "gru": None, "nihss": None},
+        "deterioration": {
+            "report_record": {"training": {"epochs": 2, "seeds": 1}},
+            **dict.fromkeys(("report_text", "tfidf_logistic", "xgboost")),
+        },
     },
     "evaluation": {"bootstrap": 50},
 }

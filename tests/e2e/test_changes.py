@@ -10,6 +10,7 @@ from tests.snakemake_run import REPOSITORY, snakemake
 
 PAGE = (REPOSITORY / "docs/explanation/reruns.md").read_text()
 HEAVY = {"simulate_center", "convert_shard", "train_segmentation", "segment_shard", "fit_model", "predict_model"}
+HEAVY |= {"fit_trajectory", "predict_trajectory"}
 ALWAYS = {"write_provenance", "write_report"}  # follow every change of the config
 
 
@@ -45,7 +46,7 @@ def plan(study, change, tmp_path):
 def test_the_table_has_every_section_of_the_config():
     named = {next(iter(yaml.safe_load(change))) for change, _, _ in rows()}
     sections = set(yaml.safe_load((REPOSITORY / "config/config.yaml").read_text()))
-    assert sections - named == {"centers", "columns", "predictions", "other", "explain", "privacy"}
+    assert sections - named == {"centers", "columns", "course_columns", "predictions", "other", "explain", "privacy"}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from tests.e2e.small_study import SMALL
 from tests.e2e.test_changes import merged
+from tests.made_visits import made_visits
 from tests.snakemake_run import snakemake
 
 from ichor import tables
@@ -136,3 +137,23 @@ def test_a_table_without_scans_is_cross_validated(tmp_path):
     predictions = tables.read("predictions", tmp_path / "results/table_study/predictions.parquet")
     assert predictions["label"].sum() == died.sum() and len(predictions) == 80
     assert (tmp_path / "results/table_study/index.html").is_file()
+
+
+def test_a_table_of_visits_is_cross_validated_by_patient(tmp_path):
+    visits = made_visits()
+    visits.to_csv(tmp_path / "visits.csv", index=False)
+    settings = {
+        "table": "visits.csv", "patient": "id", "time": "day", "followup": "last", "ended": "status",
+        "events": ["dead"], "horizon": 100, "folds": 3, "repeats": 1, "inner_folds": 3,
+        "columns": {"sick": {"type": "number"}, "age": {"type": "number", "of": "patient"}},
+        "models": {
+            "landmark_cox": {"kind": "landmark_cox"},
+            "landmark_logistic": {"kind": "landmark_logistic"},
+        },
+    }  # fmt: skip
+    done = snakemake(tmp_path, "trajectory_study", config={"trajectory_study": settings})
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    predictions = tables.read("predictions", tmp_path / "results/trajectory_study/predictions.parquet")
+    assert set(predictions["model"]) == {"landmark_cox", "landmark_logistic"}
+    assert set(predictions["patient"]) <= set(visits["id"]) and len(predictions) > 300
+    assert (tmp_path / "results/trajectory_study/index.html").is_file()

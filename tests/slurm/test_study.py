@@ -23,6 +23,8 @@ STUDY = {
     "models": {
         "expansion": {"vit": {"training": {"epochs": 1}}, **dict.fromkeys(FLOORS)},
         "outcome": {"densenet": None, "ich_score": None},
+        "trajectory": None,
+        "deterioration": None,
     },
     "evaluation": {"bootstrap": 20},
 }

@@ -32,7 +32,7 @@ def test_config_readme_gives_the_defaults_of_config_yaml(repository):
 
 def test_config_readme_explains_every_sheet_column(repository):
     text = (repository / "config/README.md").read_text()
-    for sheet in ("centers", "columns"):
+    for sheet in ("centers", "columns", "course_columns", "report_columns"):
         schema = yaml.safe_load((repository / f"workflow/schemas/{sheet}.schema.yaml").read_text())
         for column in schema["properties"]:
             assert f"| `{column}` |" in text, column

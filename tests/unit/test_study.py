@@ -127,3 +127,11 @@ def test_defaults_are_put_below_a_config_key_by_key_and_change_neither(tmp_path)
     merged["a"]["c"].append(4)
     assert given == {"a": {"c": [3]}, "d": None, "own": {"x": [1]}}
     assert study.with_defaults(merged, tmp_path / "defaults.yaml") == merged
+
+
+def test_reports_of_the_time_at_risk_are_refused():
+    config = {"reports": {"hours_after_ct": 6.0}, "cohort": {"deterioration": {"at_risk_from_ct_h": 6.0}}}
+    study.check_report_hours(config)
+    config["reports"]["hours_after_ct"] = 12.0
+    with pytest.raises(StudyError, match="at_risk_from_ct_h: 12"):
+        study.check_report_hours(config)

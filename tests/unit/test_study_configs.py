@@ -8,6 +8,7 @@ import yaml
 from ichor import study
 from ichor.evaluation.outcome_models import outcome_models
 from ichor.evaluation.study_arms import study_models
+from ichor.evaluation.trajectory_study import check_models
 from ichor.models import registry
 
 
@@ -62,3 +63,13 @@ def test_the_outcome_study_has_networks_models_of_the_record_and_scores(reposito
     networks = [*found["fusion"], *found["image"]]
     assert {models[name]["training"]["seeds"] for name in networks} == {5}
     assert {models[name]["fusion"] for name in found["fusion"]} == {"gated", "concat", "cross_attention"}
+
+
+def test_the_study_of_real_visits_sets_networks_beside_simpler_models(repository):
+    config = laid_over(
+        *(yaml.safe_load((repository / f"config/{name}.yaml").read_text()) for name in ["config", "pbcseq"])
+    )
+    study.check_config(config, ["pbcseq"])
+    settings = config["trajectory_study"]
+    kinds = {spec["kind"] for spec in check_models(settings["models"], settings["columns"]).values()}
+    assert {"multistep_transformer", "landmark_cox", "landmark_logistic"} <= kinds and settings["repeats"] > 1

@@ -92,7 +92,9 @@ def test_a_schema_counts_for_the_jobs_that_use_its_table_but_not_its_description
     file.write_text(text.replace("additionalProperties: false", "additionalProperties: true"))
     after = digests(copy)
     assert {script for script in before if after[script] != before[script]} == {
+        "deterioration_page",
         "evaluate",
+        "evaluate_trajectory",
         "expansion_study",
         "link_truth",
         "outcome_study",

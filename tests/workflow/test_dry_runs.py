@@ -44,7 +44,8 @@ def test_dry_run_of_every_validation_scheme(tmp_path, schemes, splits):
     assert jobs["train_segmentation"] == 2 * splits
     external = "external" in schemes  # the other splits hold the three development centers only
     assert jobs["segment_shard"] == 5 * external + 3 * (splits - external)
-    assert jobs["fit_model"] == 12 * splits
+    assert jobs["fit_model"] == 17 * splits
+    assert jobs["fit_trajectory"] == 5 * splits
 
 
 @pytest.mark.parametrize(

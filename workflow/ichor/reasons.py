@@ -65,6 +65,28 @@ class Reason(StrEnum):
     OUTCOME_BEFORE_ONSET = "outcome_before_onset"
     DUPLICATE_PATIENT = "duplicate_patient"
     NO_PATIENT_ID = "no_patient_id"
+    # reports
+    REPORT_EMPTY = "report_empty"
+    REPORT_UNREADABLE = "report_unreadable"
+    REPORT_ENCODING_REPAIRED = "report_encoding_repaired"
+    REPORT_CUT = "report_cut"
+    REPORT_SCRUBBED = "report_scrubbed"
+    REPORT_TOO_LATE = "report_too_late"
+    REPORT_UNDATED = "report_undated"
+    REPORT_SUPERSEDED = "report_superseded"
+    # time courses
+    UNMAPPED_VARIABLE = "unmapped_variable"
+    COURSE_TIME_UNKNOWN = "course_time_unknown"
+    MEASURED_BEFORE_ONSET = "measured_before_onset"
+    UNIT_CHANGES = "unit_changes"
+    TWO_VALUES_AT_ONE_TIME = "two_values_at_one_time"
+    TIMES_OUT_OF_ORDER = "times_out_of_order"
+    MEASURED_AFTER_DEATH = "measured_after_death"
+    COURSE_WITHOUT_PATIENT = "course_without_patient"
+    NO_COURSE = "no_course"
+    VARIABLE_IN_ONE_CENTER = "variable_in_one_center"
+    OUTCOMES_CONTRADICT = "outcomes_contradict"
+    FOLLOWUP_TOO_SHORT = "followup_too_short"
     # patients and scans brought together
     NO_SCAN = "no_scan"
     NO_RECORD = "no_record"
@@ -92,6 +114,10 @@ class Reason(StrEnum):
     VOLUME_ERROR_UNKNOWN = "volume_error_unknown"
     FOLLOWUP_SELECTIVE = "followup_selective"
     LABEL_MISSING = "label_missing"
+    NO_SERIAL_SCORES = "no_serial_scores"
+    SCORES_END_EARLY = "scores_end_early"
+    DETERIORATED_EARLY = "deteriorated_early"
+    DETERIORATED_AT_ONCE = "deteriorated_at_once"
     # synthetic cases
     TOO_CLOSE_TO_REAL = "too_close_to_real"
     SYNTHETIC_TOO_FEW = "synthetic_too_few"
@@ -115,6 +141,7 @@ class Reason(StrEnum):
     CENTERS_LEFT_OUT = "centers_left_out"
     REACHABLE_NEAR_CHANCE = "reachable_near_chance"
     NO_TRUTH = "no_truth"
+    NOBODY_FOLLOWED = "nobody_followed"
 
 
 MEANING: dict[Reason, str] = {
@@ -173,6 +200,26 @@ MEANING: dict[Reason, str] = {
     Reason.OUTCOME_BEFORE_ONSET: "An outcome or a death is dated before the onset.",
     Reason.DUPLICATE_PATIENT: "The patient stands in the table more than once; contradicting rows are set aside.",
     Reason.NO_PATIENT_ID: "A row of the table has no patient id.",
+    Reason.REPORT_EMPTY: "A report without any text.",
+    Reason.REPORT_UNREADABLE: "A report that is no text in any encoding we know.",
+    Reason.REPORT_ENCODING_REPAIRED: "A report's text had been decoded wrongly before it came here, and was put right.",
+    Reason.REPORT_CUT: "A section of a report was longer than the limit and was cut.",
+    Reason.REPORT_SCRUBBED: "Names, dates, times, places or identifying numbers were taken out of reports.",
+    Reason.REPORT_TOO_LATE: "A report written after the time of the prediction.",
+    Reason.REPORT_UNDATED: "A report of which nobody knows when it was written.",
+    Reason.REPORT_SUPERSEDED: "A newer report of the same section was known in time.",
+    Reason.UNMAPPED_VARIABLE: "Values of a variable that the sheet of the courses' columns does not name.",
+    Reason.COURSE_TIME_UNKNOWN: "A value without a time that can be read.",
+    Reason.MEASURED_BEFORE_ONSET: "A value that was measured before the onset.",
+    Reason.UNIT_CHANGES: "In the course of a patient some numbers are possible in another unit only.",
+    Reason.TWO_VALUES_AT_ONE_TIME: "A variable has several different values at one time.",
+    Reason.TIMES_OUT_OF_ORDER: "Rows of a patient do not come in the order of time.",
+    Reason.MEASURED_AFTER_DEATH: "A value that was measured after the patient's death.",
+    Reason.COURSE_WITHOUT_PATIENT: "A time course of a patient who is not in the study.",
+    Reason.NO_COURSE: "The patient has no time course.",
+    Reason.VARIABLE_IN_ONE_CENTER: "A variable of the time courses that one center alone has.",
+    Reason.OUTCOMES_CONTRADICT: "What is recorded of death and outcome cannot all be true.",
+    Reason.FOLLOWUP_TOO_SHORT: "The patient was not followed until the time that the label is about.",
     Reason.NO_SCAN: "The patient has a record but no accepted baseline scan.",
     Reason.NO_RECORD: "The patient has a scan but no clinical record.",
     Reason.TWO_PATIENTS_ONE_SCAN: "Two patients have one scan, as it is, resampled, cropped or windowed.",
@@ -198,6 +245,10 @@ MEANING: dict[Reason, str] = {
     Reason.VOLUME_ERROR_UNKNOWN: "The error of a measured volume is not known, so neither is how sure the label is.",
     Reason.FOLLOWUP_SELECTIVE: "Patients of the center with and without a follow-up scan differ in severity.",
     Reason.LABEL_MISSING: "The outcome is not recorded.",
+    Reason.NO_SERIAL_SCORES: "No neurological score after the baseline scan can be held against one at admission.",
+    Reason.SCORES_END_EARLY: "Scores were good as long as there were any, but do not reach far enough to say more.",
+    Reason.DETERIORATED_AT_ONCE: "The patient deteriorated before the prediction is made.",
+    Reason.DETERIORATED_EARLY: "The patient deteriorated early and cannot have a first deterioration later.",
     Reason.TOO_CLOSE_TO_REAL: "A synthetic case that is nearly the scan of a real patient.",
     Reason.SYNTHETIC_TOO_FEW: "Fewer synthetic cases than the chosen ratio of events to others asks for.",
     Reason.GENERATOR_DRAWS_UNFIT: "The trained generator drew too few crops that pass for a case.",
@@ -218,6 +269,7 @@ MEANING: dict[Reason, str] = {
     Reason.CENTERS_LEFT_OUT: "Centers without an estimate or interval were left out of the pooling.",
     Reason.REACHABLE_NEAR_CHANCE: "Even the true risk discriminates hardly better than chance here.",
     Reason.NO_TRUTH: "The true risk is known for simulated patients only.",
+    Reason.NOBODY_FOLLOWED: "Patients were lost, and nobody was followed to the horizon in their place.",
 }
 
 ADVICE: dict[Reason, str] = {
@@ -247,6 +299,22 @@ ADVICE: dict[Reason, str] = {
     Reason.OUT_OF_RANGE: "Check value and unit in the center's table.",
     Reason.VERTEX_MISSING: "Look at the upper slices; choose another series if there is one.",
     Reason.UNIT_SUSPECTED: "Write the unit in the columns sheet.",
+    Reason.REPORT_EMPTY: "Look at the row; the text may stand in another column.",
+    Reason.REPORT_UNREADABLE: "Save it as plain text in UTF-8.",
+    Reason.REPORT_CUT: "Give the admission report alone, or raise reports.longest_characters.",
+    Reason.REPORT_SCRUBBED: "Read a sample before texts leave the hospital.",
+    Reason.REPORT_TOO_LATE: "Give the report of the baseline scan.",
+    Reason.REPORT_UNDATED: "Give its time, or write reports.undated: baseline.",
+    Reason.UNMAPPED_VARIABLE: "Add a row for it to the sheet of the courses' columns, or leave it out.",
+    Reason.COURSE_TIME_UNKNOWN: "Write the time, and in the sheet of the courses' columns the format of dates.",
+    Reason.MEASURED_BEFORE_ONSET: "Check the onset and the date of the measurement.",
+    Reason.UNIT_CHANGES: "Give each value its unit, in a column of its own.",
+    Reason.TWO_VALUES_AT_ONE_TIME: "Keep one value per time, or give the times more exactly.",
+    Reason.TIMES_OUT_OF_ORDER: "If the order in the table is right, correct the times.",
+    Reason.MEASURED_AFTER_DEATH: "Check the time of death and of the measurement.",
+    Reason.COURSE_WITHOUT_PATIENT: "Check how the patient's id is written in both tables.",
+    Reason.OUTCOMES_CONTRADICT: "Correct the outcomes or the times in the center's table.",
+    Reason.FOLLOWUP_TOO_SHORT: "Add the time of the last contact if it is known.",
     Reason.SCALE_MIXED: "Map the column to the variable of GOS-E, or give its codes in the columns sheet.",
     Reason.COLUMN_EMPTY: "Take the row out of the columns sheet, or look for the column that holds the values.",
     Reason.GCS_INTUBATED: "Leave it empty, or write cohort.gcs_intubated: verbal_1 in the config.",

@@ -11,6 +11,7 @@ import yaml
 
 from ichor import presets, tables
 from ichor.errors import StudyError
+from ichor.report_text.columns import report_columns
 
 SIMULATED = "results/simulated"  # centers below this folder are made by the workflow itself
 
@@ -131,7 +132,7 @@ def read_centers(path: Path) -> pd.DataFrame:
         _check_pattern(where, "mask_pattern", center.masks, center.mask_pattern)
         if center.masks and not center.mask_labels:
             raise StudyError(f"{where}: masks are given without mask_labels; write for example 1=iph;2=ivh;3=edema.")
-        for kind in ("dicom", "nifti", "masks", "table"):
+        for kind in ("dicom", "nifti", "masks", "table", "courses", "reports"):
             _check_path(where, kind, getattr(center, kind))
     twice = sheet["center"][sheet["center"].duplicated()]
     if len(twice):
@@ -190,6 +191,39 @@ def read_columns(path: Path | None, centers: pd.DataFrame) -> pd.DataFrame:
                 f"{path}: center {center.center} brings a table, but no row says which column is its patient."
             )
     return sheet
+
+
+def check_report_hours(config: dict) -> None:
+    """Refuse reports that are written when a deterioration may have happened already.
+
+    Raises
+    ------
+    StudyError
+        If reports are read for longer after the baseline scan than nobody is at risk of a deterioration.
+    """
+    read_h, from_h = config["reports"]["hours_after_ct"], config["cohort"]["deterioration"]["at_risk_from_ct_h"]
+    if read_h > from_h:
+        raise StudyError(
+            f"config: reports.hours_after_ct is {read_h:g}, cohort.deterioration.at_risk_from_ct_h {from_h:g}: a "
+            f"report could tell of a deterioration that is to be predicted. Write at_risk_from_ct_h: {read_h:g}, or "
+            "fewer hours of reports."
+        )
+
+
+def read_report_columns(path: Path | None, centers: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the report columns sheet of the centers that bring reports; no row without a sheet.
+
+    Raises
+    ------
+    StudyError
+        If a center's rows contradict each other, or a center with a table of reports has none.
+    """
+    reporting = centers[centers["reports"].notna()]
+    sheet = tables.empty("report_columns") if path is None or reporting.empty else _read_sheet("report_columns", path)
+    for center in reporting.itertuples():
+        if is_simulated(center.reports) or Path(center.reports).is_file() or (sheet["center"] == center.center).any():
+            report_columns(center.center, sheet)
+    return sheet[sheet["center"].isin(reporting["center"])]
 
 
 def _known(where: str, column: str, value: str, known: list[str]) -> None:

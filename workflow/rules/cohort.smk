@@ -51,6 +51,7 @@ rule assemble_cohort:
         splits="results/splits.tsv",
         masks=lambda wildcards: masks_of(wildcards.split),
         measures=lambda wildcards: masks_of(wildcards.split, folder="results/measures"),
+        courses=TIME_COURSES,
     output:
         cohort="results/cohort/{split}.tsv",
         status="results/cohort/{split}_status.tsv",
@@ -64,6 +65,7 @@ rule assemble_cohort:
             expansion=expansion_settings(without="reader_error_ml"),
             poor_outcome=config["cohort"]["poor_outcome"],
             death=config["cohort"]["death"],
+            deterioration=config["cohort"]["deterioration"],
         ),
         followup_h=config["ingest"]["followup_h"],
         code=code_of("assemble_cohort"),

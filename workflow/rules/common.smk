@@ -3,6 +3,7 @@ from functools import cache
 from pathlib import Path
 
 from ichor import presets, study, tables
+from ichor.available_models import available
 from ichor.cohort import together
 from ichor.cohort.expansion import DEFINITIONS
 from ichor.cohort.splits import split_names
@@ -42,13 +43,21 @@ def load_study():
     splits = split_names(centers, config["validation"]["schemes"], config["validation"]["folds"])
     models = {
         task: {
-            name: registry.resolve(spec, f"models.{task}.{name}") for name, spec in named.items() if spec is not None
+            name: registry.of_task(task, spec, f"models.{task}.{name}")
+            for name, spec in (named or {}).items()
+            if spec is not None
         }
         for task, named in config["models"].items()
     }
+    models, remarks = available(models, centers, columns)
+    if workflow.is_main_process:
+        for remark in remarks:
+            logger.info(f"Models: {remark}")
+    study.check_report_hours(config)
     targets = {
         task: {name: target_of_model(task, config["models"][task][name], f"models.{task}.{name}") for name in named}
         for task, named in models.items()
+        if task in TARGETS  # the other tasks' models answer all their targets at once
     }
     return centers, columns, overrides, splits, models, targets
 
@@ -57,6 +66,8 @@ config = study.with_defaults(config, REPOSITORY / "config/config.yaml")  # a mod
 
 try:
     CENTERS, COLUMNS, OVERRIDES, SPLITS, MODELS, MODEL_TARGETS = load_study()
+    REPORT_SHEET = config["reports"]["columns"] and study.find_sheet(config["reports"]["columns"], REPOSITORY)
+    REPORT_COLUMNS = study.read_report_columns(REPORT_SHEET, CENTERS)
     GENERATORS = resolve_generators(config)
     USED_GENERATORS = used_generators(MODELS, GENERATORS)
     BUNDLE = choose_bundle(config["segmentation"]["bundle"], CENTERS, REPOSITORY)
@@ -74,6 +85,7 @@ SHARD_COUNTS = {name: int(row["shards"] or config["ingest"]["shards_per_center"]
 SHARDS = {name: [str(shard) for shard in range(count)] for name, count in SHARD_COUNTS.items()}
 FOLDS = [str(fold) for fold in range(config["segmentation"]["folds"])]
 LABELS = BUNDLE_FACTS["labels"] if BUNDLE else config["segmentation"]["labels"]  # that predicted masks can hold
+REPORTING_CENTERS = [name for name, row in CENTER.items() if row["reports"]]
 SIMULATED = all(study.is_simulated(row["dicom"]) for row in CENTER.values())
 # Labels of our own patients say nothing of predictions from elsewhere.
 LABEL_EVALUATION = [] if config["predictions"] else "results/evaluation/label_sensitivity.tsv"
@@ -138,6 +150,18 @@ def listing(wildcards):
     return [names_digest(images), contents_digest(masks, wanted=any_name(center["mask_pattern"] or ""))]
 
 
+def source_reports(wildcards):
+    """The center's table of reports as an input; a folder of texts is watched by its contents."""
+    source = CENTER[wildcards.center]["reports"]
+    return [] if source and Path(source).is_dir() else source or []
+
+
+def listing_of_reports(wildcards):
+    """Digest of the texts of a center that keeps them in a folder."""
+    source = CENTER[wildcards.center]["reports"]
+    return contents_digest([source]) if source and Path(source).is_dir() else ""
+
+
 def data_source(wildcards):
     """What the center's preset says of its data set; None for a center's own data."""
     return next((source for source in presets.sources(CENTERS) if source["center"] == wildcards.center), None)
@@ -149,12 +173,15 @@ def expansion_settings(without):
 
 
 def provenance_inputs(wildcards):
-    """What the study read: sheets, clinical tables and the segmentation bundle."""
+    """What the study read: sheets, tables of records, courses and reports, and the segmentation bundle."""
     sheets = [config["centers"], config["columns"], config["ingest"]["overrides"], config["ingest"]["duplicates_sheet"]]
+    sheets += [config["course_columns"]] if CENTERS["courses"].notna().any() else []
+    sheets += [config["reports"]["columns"]] if REPORTING_CENTERS else []
     sheets += config["ingest"]["known_scans"]
     found = [str(study.find_sheet(sheet, REPOSITORY)) for sheet in sheets if sheet]
     bundle = [str(BUNDLE / name) for name in ("model.json", "model.safetensors")] if BUNDLE else []
-    return found + [table for table in CENTERS["table"] if table] + bundle
+    named = [table for kind in ("table", "courses", "reports") for table in CENTERS[kind] if table]
+    return found + [table for table in named if study.is_simulated(table) or Path(table).is_file()] + bundle
 
 
 def networks_of(wildcards, name):

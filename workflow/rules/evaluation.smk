@@ -5,6 +5,9 @@ rule evaluate:
     input:
         predictions=evaluated_tables,
         truth="results/truth.tsv" if SIMULATED and not config["predictions"] else [],
+        metrics_by_step=evaluated_before("metrics"),
+        comparisons_by_step=evaluated_before("comparisons"),
+        curves_by_step=evaluated_before("curves"),
     output:
         metrics="results/evaluation/metrics.tsv",
         comparisons="results/evaluation/comparisons.tsv",

@@ -95,6 +95,18 @@ def initial_weights(wildcards):
     return model_spec(wildcards).get("weights") or []
 
 
+def reports_of_model(wildcards):
+    """Texts of reports, for a kind of model that reads them."""
+    return ["work/reports.parquet"] if FAMILIES[wildcards.task][wildcards.model] == "text" else []
+
+
+def encoder_of_model(wildcards):
+    """Files of the local transformers folder that the job's model reads texts with; none for one from scratch."""
+    folder = model_spec(wildcards).get("encoder")
+    found = Path(folder).iterdir() if folder and Path(folder).is_dir() else []
+    return sorted(str(path) for path in found if path.suffix in (".json", ".safetensors"))
+
+
 def brain_masks_of_model(wildcards):
     """Brain masks of another program, if the input settings of the job's network name a folder of them."""
     strip = model_spec(wildcards).get("input", {}).get("skull_strip", "none")
@@ -156,6 +168,26 @@ def code_of_table_study(wildcards):
     entries = [entry for entry in config["table_study"]["models"].values() if entry]
     kinds = tuple(sorted({f"ichor.models.{entry['kind']}" for entry in entries}))
     return digest_of_code("table_study", kinds, "ichor/report/template/*")
+
+
+def own_courses(wildcards):
+    """The table of visits that the config's trajectory_study names."""
+    if not config["trajectory_study"]["table"]:
+        raise WorkflowError(
+            "trajectory_study: no table is named; write trajectory_study.table and describe its columns "
+            "(docs/how-to/trajectory-study.md)."
+        )
+    try:
+        return str(study.find_sheet(config["trajectory_study"]["table"], REPOSITORY))
+    except StudyError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def code_of_trajectory_study(wildcards):
+    """Param function: digest of the trajectory study's code and of its models' kinds, which are imported by name."""
+    entries = [entry for entry in config["trajectory_study"]["models"].values() if entry]
+    kinds = tuple(sorted({f"ichor.models.{entry['kind']}" for entry in entries}))
+    return digest_of_code("trajectory_study", kinds, "ichor/report/template/*")
 
 
 def of_same_target(wildcards, name, family=None):

@@ -8,6 +8,8 @@ rule fit_model:
         synthetic_images=lambda wildcards: synthetic_of_model(wildcards, "cases"),
         generator=facts_of_synthetic,
         initial_weights=initial_weights,
+        encoder=encoder_of_model,
+        reports=reports_of_model,
         brain_masks=brain_masks_of_model,
     output:
         weights="results/models/{task}/{model}/{split}/model.safetensors",
@@ -40,6 +42,7 @@ rule predict_model:
         cohort="results/cohort/{split}.tsv",
         weights="results/models/{task}/{model}/{split}/model.safetensors",
         model="results/models/{task}/{model}/{split}/model.json",
+        reports=reports_of_model,
         brain_masks=brain_masks_of_model,
     output:
         predictions="results/predictions/{task}/{model}/{split}.parquet",

@@ -26,6 +26,8 @@ def main(job) -> None:
         ),
         outcome=definitions["poor_outcome"],
         death=definitions["death"],
+        deterioration=definitions["deterioration"],
+        courses=tables.read_all("time_courses", job.input.courses),
         measures=tables.read_all("measures", job.input.measures),
     )
     tables.write("cohort", cohort, job.output.cohort)

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from ichor import tables
 from ichor.evaluation.evaluate import evaluate, read_predictions
 from ichor.jobs.run import run
@@ -21,9 +23,10 @@ def main(job) -> None:
         target_sensitivity=settings["target_sensitivity"],
         net_benefit_thresholds=tuple(settings["net_benefit_thresholds"]),
     )
-    tables.write("metrics", metrics, job.output.metrics)
-    tables.write("comparisons", comparisons, job.output.comparisons)
-    tables.write("curves", curves, job.output.curves)
+    for name, own in (("metrics", metrics), ("comparisons", comparisons), ("curves", curves)):
+        before = job.input[f"{name}_by_step"]  # models of time courses, evaluated already
+        both = pd.concat([own, tables.read(name, before)], ignore_index=True) if before else own
+        tables.write(name, both, job.output[name])
 
 
 if __name__ == "__main__":

@@ -19,6 +19,14 @@ def rows(job):
     return model_rows(fitting_rows(cohort, job.wildcards.split), job.params.spec, job.params.target)
 
 
+def reports(job):
+    """Texts of the patients that are fitted on, in the table's order; None for a kind that reads none."""
+    if not job.input.reports:
+        return None
+    table = tables.read("reports", job.input.reports[0])
+    return table[table["patient"].isin(rows(job)["patient"])]
+
+
 def synthetic(job):
     """What the accepted cases are, whatever was refused beside them; None for a model that wants none."""
     cases = cases_of(job)
@@ -51,6 +59,7 @@ def main(job) -> None:
         bundle_dir=Path(job.output.model).parent,
         synthetic=cases_of(job),
         trained_on=json.loads(Path(job.input.generator[0]).read_text())["trained_on"] if job.input.generator else None,
+        reports=reports(job),
     )
     tables.write("status", status, job.output.status)
 
@@ -59,6 +68,6 @@ if __name__ == "__main__":
     run(
         snakemake,
         main,
-        reads={"cohort": rows, "synthetic": synthetic},
+        reads={"cohort": rows, "synthetic": synthetic, "reports": reports},
         modules=lambda job: [f"ichor.models.{job.params.spec['kind']}"],
     )

@@ -16,6 +16,8 @@ def main(job) -> None:
         job.input.masks,
         job.input.measures,
         *job.input.cohorts,
+        *job.input.courses,
+        *job.input.reports,
         *job.input.models,
     ]
     status = tables.read_all("status", paths).drop_duplicates(ignore_index=True)

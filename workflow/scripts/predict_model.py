@@ -16,6 +16,14 @@ def rows(job):
     return model_rows(tables.read("cohort", job.input.cohort), job.params.spec, job.params.target)
 
 
+def reports(job):
+    """Texts of the patients that are predicted, in the table's order; None for a kind that reads none."""
+    if not job.input.reports:
+        return None
+    table = tables.read("reports", job.input.reports[0])
+    return table[table["patient"].isin(rows(job)["patient"])]
+
+
 def main(job) -> None:
     predictions, status, details = predict_model(
         tables.read("cohort", job.input.cohort),
@@ -23,6 +31,7 @@ def main(job) -> None:
         device=job.params.device,
         threads=job.threads,
         volumes_dir=Path("work/volumes"),
+        reports=reports(job),
     )
     tables.write("predictions", predictions, job.output.predictions)
     tables.write("status", status, job.output.status)
@@ -30,4 +39,9 @@ def main(job) -> None:
 
 
 if __name__ == "__main__":
-    run(snakemake, main, reads={"cohort": rows}, modules=lambda job: [f"ichor.models.{job.params.spec['kind']}"])
+    run(
+        snakemake,
+        main,
+        reads={"cohort": rows, "reports": reports},
+        modules=lambda job: [f"ichor.models.{job.params.spec['kind']}"],
+    )

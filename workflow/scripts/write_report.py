@@ -30,6 +30,8 @@ NAMED = (
     "flow",
     "table_one",
     "label_sensitivity",
+    "trajectory_performance",
+    "trajectory_counts",
 )
 
 
@@ -39,6 +41,15 @@ def pages_beside(worth, folder: Path) -> dict[str, str]:
     for path in map(Path, worth):
         found["/".join(path.parts[-3:-1])] = os.path.relpath(path.with_name("page.html"), folder)
     return found
+
+
+def deterioration_of(job) -> dict | None:
+    """Page of the deterioration with what the report takes from it; None where nobody can deteriorate."""
+    if not job.input.deterioration:
+        return None
+    page, findings, curves = job.input.deterioration
+    page = os.path.relpath(page, Path(job.output.page).parent)
+    return dict(page=page, findings=findings, curves=curves, rule=job.params.deterioration)
 
 
 def main(job) -> None:
@@ -72,6 +83,10 @@ def main(job) -> None:
             for path, names in params.explained.items()
         ],
         synthetic_pages=pages_beside(job.input.worth, Path(job.output.page).parent),
+        trajectory_page=next(
+            (os.path.relpath(path, Path(job.output.page).parent) for path in job.input.trajectory_page), None
+        ),
+        deterioration=deterioration_of(job),
     )
     write_figures(Path(job.output.figures), parts, study=params.study, models=params.models, cases=cases)
 

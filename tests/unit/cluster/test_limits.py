@@ -69,7 +69,8 @@ def test_every_rule_with_a_script_is_either_local_or_has_a_need(repository):
             needs = re.search(r"\*\*needs(?:_of_\w+)?\(\"(\w+)\"\)", rule)
             assert not script or ("localrule: True" in rule) == (needs is None), f"{file.name}: {script[1]}"
             asked |= {needs[1]} if needs else set()
-    models = {f"{step}_{family}" for step in ("fit", "predict") for family in ("network", "tabular")}
+    families = ("network", "tabular", "sequence", "landmark", "text")
+    models = {f"{step}_{family}" for step in ("fit", "predict") for family in families}
     assert asked - {"fit", "predict"} | models | {"synthesize_network"} == set(NEEDS)
 
 

@@ -8,6 +8,7 @@ from ichor.cohort.harmonise import harmonise_center
 from ichor.pseudonyms import pseudonym
 from ichor.simulate.center import draw_center_patients
 from ichor.simulate.centers import CENTERS
+from ichor.simulate.followup import draw_deaths, follow
 from ichor.simulate.record_tables import FORMATS, columns_sheet, write_records
 
 KEY = bytes(32)
@@ -16,6 +17,9 @@ KEY = bytes(32)
 @pytest.mark.parametrize("center", sorted(FORMATS))
 def test_every_value_comes_back(center, tmp_path):
     drawn = draw_center_patients(CENTERS[center], 60, seed=5)
+    rng = np.random.default_rng(6)
+    drawn["onset_to_death_h"] = draw_deaths(drawn, rng)
+    drawn = drawn.assign(**follow(drawn, drawn, rng))
     write_records(drawn, center, tmp_path / "records.csv")
     patients, status = harmonise_center(
         center, "external", tmp_path / "records.csv", columns_sheet().replace("", None), KEY
@@ -30,9 +34,10 @@ def test_every_value_comes_back(center, tmp_path):
         if found.dtype == object:
             assert (found[given] == expected[given]).all(), name
         else:
-            # one decimal is written, of creatinine in mg/dL two
-            rounding = {"kPa": 0.4, "mg/dL": 0.45 if name == "creatinine_umol_l" else 0.06}.get(
-                FORMATS[center].units.get(name), 0.06
+            # one decimal is written, of creatinine in mg/dL and of days two
+            unit = FORMATS[center].units.get(name)
+            rounding = {"kPa": 0.4, "mg/dL": 0.45 if name == "creatinine_umol_l" else 0.06, "days": 0.13}.get(
+                unit, 0.06
             )
             np.testing.assert_allclose(found[given].astype(float), expected[given].astype(float), atol=rounding)
 

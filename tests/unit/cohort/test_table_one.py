@@ -123,6 +123,7 @@ def test_volumes_and_labels_come_from_the_split_that_tests_the_patient():
                 label_expansion=pd.array([1, None], dtype="Int64"),
                 label_poor_outcome=pd.array([1, 0], dtype="Int64"),
                 label_death=pd.array([None, 0], dtype="Int64"),
+                label_deterioration_7d=pd.array([None, None], dtype="Int64"),
             )
         )
 

@@ -2,10 +2,11 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
 from ichor.errors import StudyError
 from ichor.evaluation.bootstrap import Resamples
-from ichor.evaluation.classification import balanced_accuracy, choose_threshold, confusion, proportions
+from ichor.evaluation.classification import balanced_accuracy, choose_threshold, confusion, f1, proportions
 from ichor.evaluation.intervals import wilson
 from ichor.evaluation.plausibility import dice_and_iou_agree, iou_of_dice, matching_confusions
 from ichor.reasons import Reason
@@ -97,3 +98,14 @@ def test_balanced_accuracy_is_the_mean_of_sensitivity_and_specificity():
     assert found.estimate == pytest.approx((0.8 + 0.6) / 2)
     assert 0.5 < found.low < found.estimate < found.high < 0.9
     assert balanced_accuracy(np.ones(3), np.ones(3), Resamples(np.zeros(3), 10, 0)).reason == Reason.ONE_CLASS
+
+
+def test_f1_is_that_of_scikit_learn_and_is_missing_when_nobody_is_concerned():
+    rng = np.random.default_rng(0)
+    none = Resamples(np.zeros(30), 0, 0)
+    for share in (0.1, 0.5, 0.9):
+        labels, called = rng.random(30) < share, rng.random(30) < 0.5
+        assert f1(labels, called, none).estimate == pytest.approx(f1_score(labels, called))
+    found = f1(labels, called, Resamples(np.zeros(30), 300, 0))
+    assert found.low < found.estimate < found.high
+    assert f1(np.zeros(4), np.zeros(4), Resamples(np.zeros(4), 10, 0)).reason == Reason.EMPTY_DENOMINATOR

@@ -9,6 +9,7 @@ from ichor.evaluation.bootstrap import Resamples
 from ichor.evaluation.discrimination import (
     auc,
     auprc,
+    auprc_rare,
     average_precision,
     delong_paired,
     delong_unpaired,
@@ -153,6 +154,17 @@ def test_interval_of_the_average_precision_holds_the_estimate():
     labels = rng.random(100) < 0.3
     found = auprc(labels, labels + rng.normal(size=100), Resamples(np.zeros(100), 400, 1))
     assert labels.mean() < found.low < found.estimate < found.high <= 1
+
+
+def test_precision_in_finding_the_rarer_outcome_does_not_depend_on_what_is_called_an_event():
+    rng = np.random.default_rng(8)
+    labels = rng.random(120) < 0.85
+    scores = np.round(labels + rng.normal(size=120), 1)
+    drawn = Resamples(np.zeros(120), 100, 1)
+    found, turned = auprc_rare(labels, scores, drawn), auprc_rare(~labels, -scores, drawn)
+    assert found == turned == auprc(~labels, -scores, drawn)
+    assert found.estimate == average_precision(~labels, -scores)
+    assert found.estimate < auprc(labels, scores, drawn).estimate - 0.2
 
 
 def test_area_under_the_roc_corners_is_the_auc():

@@ -17,10 +17,20 @@ def test_kinds_are_the_files_that_name_a_family():
 def test_every_kind_can_be_imported_and_has_defaults_that_resolve():
     for kind, family in registry.kinds().items():
         module = registry.load(kind)
-        assert hasattr(module, "build" if family == "network" else "Model")
+        wanted = {"network": ["build"], "sequence": ["build"], "text": ["build", "Model"]}.get(family, ["Model"])
+        assert any(hasattr(module, name) for name in wanted)
         resolved = registry.resolve({"kind": kind})
         assert resolved["kind"] == kind
         assert module.SPEC.keys() <= resolved.keys()
+
+
+def test_time_courses_are_read_by_the_kinds_of_task_trajectory_and_by_no_others():
+    assert registry.of_task("trajectory", {"kind": "gru", "width": 8}, "models.t.m")["width"] == 8
+    assert registry.of_task("outcome", {"kind": "densenet"}, "models.t.m")["kind"] == "densenet"
+    with pytest.raises(StudyError, match="models.t.m.kind: densenet reads no time courses; write one of: gru, land"):
+        registry.of_task("trajectory", {"kind": "densenet"}, "models.t.m")
+    with pytest.raises(StudyError, match="gru reads time courses, which task trajectory has; write one of: bat_score"):
+        registry.of_task("outcome", {"kind": "gru"}, "models.t.m")
 
 
 def test_settings_are_laid_over_the_defaults_of_kind_and_family():

@@ -1,11 +1,12 @@
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from ichor.report import flow, montage, performance
+from ichor.report import flow, flow_chart, montage, performance
 from ichor.report.axes import Panel, nice_ticks, thin
 from ichor.report.figure_files import FIGURES, write_figures
 from ichor.report.palette import looks
@@ -106,6 +107,15 @@ def test_montage_refuses_masks_of_another_shape(case):
     wrong = montage.Case("a", "b", case.image, case.predicted[:-1], None, (1.0, 1.0))
     with pytest.raises(ValueError, match=r"predicted mask has shape \(39, 50, 12\), the image \(40, 50, 12\)"):
         montage.draw(wrong, simulated=False)
+
+
+def test_more_than_three_branches_of_the_flow_stand_in_rows_inside_the_chart(made_tables):
+    arranged = flow.arrange(made_tables["flow"], made_tables["scans"])
+    arranged = replace(arranged, targets=[replace(arranged.targets[0], title=f"Branch {i}") for i in range(4)])
+    drawn = flow_chart.draw(arranged, simulated=True, width=760).render()
+    boxes = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" class="[^"]*">Branch (\d)', drawn)
+    (x0, y0, _), (x1, y1, _), (x2, y2, _), (x3, y3, _) = [tuple(map(float, box)) for box in boxes]
+    assert (x0, x1) == (x2, x3) and x1 - x0 > 300 and y0 == y1 < y2 == y3
 
 
 def test_flow_adds_up(made_tables):

@@ -36,3 +36,7 @@ def test_one_letter_per_reason():
     notes = numbers.Footnotes()
     letters = [notes.mark(code)["letter"] for code in ("one_class", "no_truth", "one_class")]
     assert letters == ["a", "b", "a"] and len(notes) == 2
+
+
+def test_words_are_listed_as_in_a_sentence():
+    assert [numbers.list_of(list("abc")[:n]) for n in range(4)] == ["", "a", "a and b", "a, b and c"]

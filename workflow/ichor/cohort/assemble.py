@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from ichor import tables
+from ichor.cohort.deterioration import COLUMNS, WHOLE, Deterioration, label_deterioration
 from ichor.cohort.duplicates import decisions, doubtful_identities, kept_together, settle
 from ichor.cohort.expansion import Definition, definition
 from ichor.cohort.label_checks import check_labels
 from ichor.cohort.labels import Eligibility, ExpansionLabel, label_expansion, label_outcome
 from ichor.cohort.scan_pairs import by_scan, scan_pair
+from ichor.cohort.targets import TARGETS
 from ichor.errors import StudyError
 from ichor.imaging.voxels import image_sha256
 from ichor.reasons import Reason
@@ -175,6 +177,8 @@ def assemble_cohort(
     expansion: Mapping,
     outcome: Mapping,
     death: Mapping | None = None,
+    deterioration: Mapping | None = None,
+    courses: pd.DataFrame | None = None,
     measures: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Assemble what the models of one split read.
@@ -193,6 +197,11 @@ def assemble_cohort(
     death : mapping, optional
         The same of the target death. Without it, or where no patient of the split has the variable, there is no label
         of death, and no status row says so for each patient.
+    deterioration : mapping, optional
+        ``cohort.deterioration`` of the config, see `ichor.cohort.deterioration.Deterioration`. Without it there is no
+        label of it; where no patient of the split can have one, no status row says so for each patient.
+    courses : DataFrame, optional
+        Table ``time_courses``, whose serial scores tell it.
     measures : DataFrame, optional
         The table of this name; like `masks`. Without it the columns `MEASURED` are empty.
 
@@ -229,6 +238,11 @@ def assemble_cohort(
     if death is not None:
         died = label_outcome(base, death)
         _add_outcome(records, died, split, "death", status if died["label"].notna().any() else [])
+    if deterioration is not None:
+        seen = tables.empty("time_courses") if courses is None else courses
+        scanned_h = base["patient"].map(lambda patient: scan_of[patient, "baseline"]["onset_to_ct_h"])
+        timed = base.assign(onset_to_ct_h=pd.to_numeric(scanned_h).fillna(pd.to_numeric(base["onset_to_ct_h"])))
+        _add_deterioration(records, label_deterioration(timed, seen, Deterioration.of(deterioration)), split, status)
     cohort = tables.frame("cohort", records)
     return cohort, tables.frame("status", status + check_labels(cohort))
 
@@ -270,6 +284,19 @@ def _add_outcome(records: list[dict], outcomes: pd.DataFrame, split: str, target
         row[f"label_{target}"], row[f"label_{target}_reason"] = label, reason
         if reason:
             status.append(_label_status(row, "flagged", Reason(reason), split, target, ""))
+
+
+def _add_deterioration(records: list[dict], found: pd.DataFrame, split: str, status: list[dict]) -> None:
+    """Add the labels of deterioration; one status row for a patient who has none of the whole window."""
+    told = found[f"label_{WHOLE}"].notna().any()  # a study need not look for it
+    for row, own in zip(records, found.to_dict("records"), strict=True):
+        row |= {name: own[name] for name in COLUMNS}
+        for target in TARGETS["deterioration"]:
+            label, reason = own[f"label_{target}"], own[f"label_{target}_reason"]
+            row[f"label_{target}"], row[f"label_{target}_reason"] = None if pd.isna(label) else int(label), reason
+        reason = row[f"label_{WHOLE}_reason"]
+        if told and reason:
+            status.append(_label_status(row, "flagged", Reason(reason), split, WHOLE, ""))
 
 
 def _label_status(row: dict, outcome: str, reason: Reason, split: str, target: str, detail: str) -> dict:

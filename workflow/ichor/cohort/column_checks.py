@@ -16,7 +16,7 @@ NUMBERS_NEEDED = 5  # fewer say nothing of a unit
 PATIENTS_NEEDED = 5  # fewer may all lack a value by chance
 OUT_SHARE, IN_SHARE = 0.5, 0.9  # more are impossible as they are; as many are possible in the other unit
 GOSE_ALONE_NEEDED = 2  # one 7 may be a slip of the pen
-EMPTY_SAYS_SOMETHING = ("onset_to_surgery_h", "onset_to_death_days", "onset_to_followup_ct_h")
+EMPTY_SAYS_SOMETHING = ("onset_to_surgery_h", "onset_to_death_days", "onset_to_death_h", "onset_to_followup_ct_h")
 """Variables that are empty where nothing happened."""
 
 

@@ -9,6 +9,8 @@ from ichor.cohort.targets import label_columns
 COLUMNS = ("step", "split", "target", "center", "kind", "reason", "unit", "count", "events")
 INGEST_STAGES = ("index", "select", "convert", "check")
 ALL = "all"
+PARTS = ("deterioration_early", "deterioration_late")
+"""Targets that divide another one, which stands in the flow for them."""
 
 
 def cohort_flow(
@@ -56,7 +58,10 @@ def cohort_flow(
         for role in ("train", "tune", "test"):
             rows += _counts(own.loc[own["role"] == role, "center"], centers, step=role, split=split)
         for target, label in label_columns().items():
-            if target == "death" and not cohort[label].notna().any():
+            if target in PARTS:
+                continue
+            recorded = label in cohort and cohort[label].notna().any()
+            if target not in ("expansion", "poor_outcome") and not recorded:
                 continue  # a study need not record it
             rows += _label_rows(cohort, centers, split, target, label)
     flow = pd.DataFrame([{name: row.get(name) for name in COLUMNS} for row in rows], columns=list(COLUMNS))

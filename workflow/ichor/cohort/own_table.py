@@ -36,7 +36,7 @@ def read_own_table(path: Path, settings: Mapping[str, object]) -> pd.DataFrame:
         described, no row or every row has the event, or a patient has a second row.
     """
     where = Path(path).name
-    raw = _read(Path(path))
+    raw = read_fields(Path(path))
     columns: Mapping[str, Mapping] = settings["columns"]
     scores: Mapping[str, str] = settings["scores"]
     outcome, patient = settings["outcome"], settings["patient"]
@@ -58,12 +58,18 @@ def read_own_table(path: Path, settings: Mapping[str, object]) -> pd.DataFrame:
         described = columns.get(name, {"type": "number"})
         known = raw[name].where(~raw[name].isin([str(value) for value in described.get("missing", ())]))
         category = described["type"] == "category"
-        out[name] = known.astype(object).where(known.notna(), None) if category else _numbers(known, where)
+        out[name] = known.astype(object).where(known.notna(), None) if category else numbers_of(known, where)
     return out
 
 
-def _read(path: Path) -> pd.DataFrame:
-    """All fields as text; an unknown one is missing."""
+def read_fields(path: Path) -> pd.DataFrame:
+    """Read a table's fields as text; an unknown one is missing.
+
+    Raises
+    ------
+    StudyError
+        If the file is absent, of another kind or no table.
+    """
     kind = path.suffix.lower()
     if kind not in (".tsv", ".csv", ".parquet"):
         raise StudyError(f"{path}: found a file {kind or 'without an ending'}; give .tsv, .csv or .parquet.")
@@ -109,13 +115,29 @@ def _labels(raw: pd.DataFrame, settings: Mapping[str, object], where: str) -> pd
     return label
 
 
-def _numbers(values: pd.Series, where: str) -> pd.Series:
+def numbers_of(values: pd.Series, where: str, described: str = "table_study.columns") -> pd.Series:
+    """Text as numbers.
+
+    Parameters
+    ----------
+    values : Series
+        Text, missing where unknown; its name is the column's.
+    where : str
+        Name of the file.
+    described : str
+        Config key under which the columns are described.
+
+    Raises
+    ------
+    StudyError
+        On the first that is no number, with its row.
+    """
     numbers = pd.to_numeric(values, errors="coerce")
     wrong = numbers.isna() & values.notna()
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
         raise StudyError(
             f"{where}, row {row + 2}, column {values.name}: found {values.iloc[row]!r}, no number; correct it, write "
-            f"it under table_study.columns.{values.name}.missing, or describe the column as a category."
+            f"it under {described}.{values.name}.missing, or describe the column as a category."
         )
     return numbers.astype(float)

@@ -19,6 +19,7 @@ MEASURED = {
     "label_expansion": None,
     "label_poor_outcome": None,
     "label_death": None,
+    "label_deterioration_7d": None,
 }
 """What the cohort tables add to the patients' variables -> unit."""
 ALL, GROUPS = "all", ("development", "external")

@@ -4,10 +4,18 @@ from collections.abc import Mapping
 
 from ichor.errors import StudyError
 
-TARGETS = {"expansion": ("expansion",), "outcome": ("poor_outcome", "death")}
+TARGETS = {
+    "expansion": ("expansion",),
+    "outcome": ("poor_outcome", "death"),
+    "deterioration": ("deterioration_7d", "deterioration_early", "deterioration_late"),
+}
 """Task -> its targets, the default first. A target's label is the column ``label_<target>`` of the cohort table."""
 OUTCOMES = TARGETS["outcome"]
 """Targets that the config defines by a variable and its poor values: ``cohort.poor_outcome``, ``cohort.death``."""
+
+TRAJECTORY = ("survival_30d", "survival_180d", "good_180d")
+"""Targets of task ``trajectory``, each of which implies the one before it; their labels are those of the steps of a
+course, and every model of the task answers all of them."""
 
 
 def label_columns() -> dict[str, str]:

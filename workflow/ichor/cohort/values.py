@@ -10,7 +10,7 @@ from ichor.cohort.records import plain
 from ichor.reasons import Reason
 
 DECIMAL_COMMA = re.compile(r"[+-]?\d+,(\d{1,2}|\d{4,})$")  # three digits could be thousands: not guessed
-BEFORE_ONSET = ("onset_to_outcome_days", "onset_to_death_days")
+BEFORE_ONSET = ("onset_to_outcome_days", "onset_to_death_days", "onset_to_death_h", "onset_to_last_contact_h")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
 
 

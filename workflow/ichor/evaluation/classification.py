@@ -104,5 +104,22 @@ def balanced_accuracy(labels: np.ndarray, positive: np.ndarray, resamples: Resam
     return resamples.interval(float(statistic(np.ones((1, labels.size)))[0]), statistic)
 
 
+def f1(labels: np.ndarray, positive: np.ndarray, resamples: Resamples) -> Estimate:
+    """F1 of label 1, 2 TP / (2 TP + FP + FN), with the percentile interval of the resamples.
+
+    The harmonic mean of PPV (precision) and sensitivity (recall). Missing (`EMPTY_DENOMINATOR`) when nobody has the
+    event and nobody was called positive.
+    """
+    labels, positive = np.asarray(labels).astype(bool), np.asarray(positive).astype(bool)
+    agreed, either = 2.0 * (labels & positive), labels.astype(float) + positive
+    if not either.any():
+        return undefined(Reason.EMPTY_DENOMINATOR)
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        return _share(weights @ agreed, weights @ either)
+
+    return resamples.interval(float(agreed.sum() / either.sum()), statistic)
+
+
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.full(whole.shape, math.nan), where=whole > 0)

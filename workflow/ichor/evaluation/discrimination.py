@@ -158,6 +158,18 @@ def auprc(labels: np.ndarray, probabilities: np.ndarray, resamples: Resamples) -
     return resamples.interval(value, lambda weights: weighted_average_precision(labels, probabilities, weights))
 
 
+def auprc_rare(labels: np.ndarray, probabilities: np.ndarray, resamples: Resamples) -> Estimate:
+    """Average precision of the rarer outcome, with the percentile interval of `resamples`.
+
+    Where more than half of the patients have label 1 (most of them survive), it is the precision in finding those with
+    label 0, lowest probability first; else it is `auprc`. An uninformative model has the share of the rarer outcome.
+    """
+    labels, probabilities = check_inputs(labels, probabilities)
+    if 2 * labels.sum() <= labels.size:
+        return auprc(labels, probabilities, resamples)
+    return auprc(~labels, -probabilities, resamples)
+
+
 def roc_curve(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Corners of the empirical ROC curve from (0, 0) to (1, 1).
 

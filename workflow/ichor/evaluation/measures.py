@@ -7,14 +7,14 @@ import pandas as pd
 
 from ichor.evaluation.bootstrap import Resamples
 from ichor.evaluation.calibration import brier, calibration_intercept, calibration_slope, observed_expected
-from ichor.evaluation.classification import balanced_accuracy, confusion, proportions
-from ichor.evaluation.discrimination import auc, auprc
+from ichor.evaluation.classification import balanced_accuracy, confusion, f1, proportions
+from ichor.evaluation.discrimination import auc, auprc, auprc_rare
 from ichor.evaluation.intervals import Estimate, undefined, wilson
 from ichor.evaluation.reachable import image_reachable, reachable
 from ichor.evaluation.utility import net_benefit
 from ichor.reasons import Reason
 
-CLASSIFICATION = ("sensitivity", "specificity", "ppv", "npv", "accuracy", "balanced_accuracy")
+CLASSIFICATION = ("sensitivity", "specificity", "ppv", "npv", "accuracy", "balanced_accuracy", "f1")
 
 
 def measure(rows: pd.DataFrame, resamples: Resamples, thresholds: tuple[float, ...]) -> dict[str, Estimate]:
@@ -34,9 +34,9 @@ def measure(rows: pd.DataFrame, resamples: Resamples, thresholds: tuple[float, .
     -------
     dict
         Quantity -> estimate: auc, auprc, brier, calibration_intercept, calibration_slope, observed_expected,
-        prevalence, sensitivity, specificity, ppv, npv, accuracy, balanced_accuracy, net_benefit_<t>, reachable_auc,
-        reachable_share; where `rows` have a risk_image (what of the risk the scan shows; NaN without one) that is
-        known of somebody, reachable_image_auc and reachable_image_share.
+        prevalence, auprc_rare, sensitivity, specificity, ppv, npv, accuracy, balanced_accuracy, f1, net_benefit_<t>,
+        reachable_auc, reachable_share; where `rows` have a risk_image (what of the risk the scan shows; NaN without
+        one) that is known of somebody, reachable_image_auc and reachable_image_share.
     """
     y, p = rows["label"].to_numpy().astype(bool), rows["probability"].to_numpy(dtype=float)
     out = {
@@ -48,6 +48,7 @@ def measure(rows: pd.DataFrame, resamples: Resamples, thresholds: tuple[float, .
         "observed_expected": observed_expected(y, p),
         "prevalence": wilson(int(y.sum()), int(y.size)),
     }
+    out["auprc_rare"] = auprc_rare(y, p, resamples) if 2 * y.sum() > y.size else out["auprc"]
     out |= _classification(rows, y, resamples)
     out |= {f"net_benefit_{t:g}": net_benefit(y, p, t, resamples) for t in thresholds}
     out |= reachable(y, p, rows["risk"].to_numpy(dtype=float), resamples)
@@ -63,7 +64,8 @@ def _classification(rows: pd.DataFrame, labels: np.ndarray, resamples: Resamples
         return dict.fromkeys(CLASSIFICATION, undefined(Reason(rows["threshold_reason"].to_numpy()[without][0])))
     called = positive == 1
     out = proportions(confusion(labels, called))
-    return out | {"balanced_accuracy": balanced_accuracy(labels, called, resamples)}
+    out["balanced_accuracy"] = balanced_accuracy(labels, called, resamples)
+    return out | {"f1": f1(labels, called, resamples)}
 
 
 def metric_row(quantity: str, value: Estimate, n: int, events: int | None) -> dict:

@@ -153,6 +153,13 @@ def said(table: pd.DataFrame, limit: float) -> str:
     return f"shown: every upper end is below {limit:g}; {'; '.join(parts)}"
 
 
+def table_rows(table: pd.DataFrame, limit: float, method: str) -> pd.DataFrame:
+    """Rows of the table ``attribution_gate`` of one method, but for those columns that say which model it is."""
+    outcome = "shown" if passes(table, limit) else "withheld"
+    verdict = {"method": method, "outcome": outcome, "limit": limit, "detail": said(table, limit)}
+    return pd.DataFrame([verdict | {"n": 0}]) if table.empty else table.assign(**verdict)
+
+
 def _one(row) -> str:
     interval = f" ({row.low:.2f} to {row.high:.2f})" if np.isfinite(row.high) else " (no interval)"
     return f"{TESTS[row.test]}: {MEASURES[row.measure]} {row.estimate:.2f}{interval}"

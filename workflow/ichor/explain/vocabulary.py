@@ -80,13 +80,34 @@ RECORD_WORDS = Words(
     METHODS["integrated_gradients"].source,
 )
 
+COURSE = "course_integrated_gradients"
+"""Name in the tables of the attribution to the values of a time course."""
+
+COURSE_WORDS = Words(
+    "Time course (integrated gradients)",
+    "log odds that the value brings, against the mean of the train patients",
+    True,
+    METHODS["integrated_gradients"].source,
+)
+
+REPORT = "report_integrated_gradients"
+"""Name in the tables of the attribution to the words of a report."""
+
+REPORT_WORDS = Words(
+    "Words of the report (integrated gradients)",
+    "log odds that the word brings, against the same report with empty words",
+    True,
+    METHODS["integrated_gradients"].source,
+)
+
 HEADS = {"outcome": "the outcome", "gcs": "a low GCS", "age": "a high age"}
 """Answers of a network that can be explained."""
 
 
 def words_of(method: str) -> Words:
-    """Words for an attribution method of a table, that to the record among them."""
-    return RECORD_WORDS if method == RECORD else METHODS[method]
+    """Words for an attribution method of a table, those to record, time course and report among them."""
+    other = {RECORD: RECORD_WORDS, COURSE: COURSE_WORDS, REPORT: REPORT_WORDS}
+    return other[method] if method in other else METHODS[method]
 
 
 TESTS = {

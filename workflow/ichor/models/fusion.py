@@ -180,12 +180,18 @@ class CrossAttention(nn.Module):
         self.key = nn.Linear(image_width, record_width, bias=False)  # a constant would not change a softmax
         self.value = nn.Linear(image_width, record_width)
 
-    def forward(self, image: torch.Tensor, record: torch.Tensor) -> torch.Tensor:
-        """``(batch, places, image_width)`` and ``(batch, record_width)`` to ``(batch, num_features)``."""
+    def forward(self, image: torch.Tensor, record: torch.Tensor, inside: torch.Tensor | None = None) -> torch.Tensor:
+        """``(batch, places, image_width)`` and ``(batch, record_width)`` to ``(batch, num_features)``.
+
+        With `inside`, bool ``(batch, places)``, the places where it is False are not looked at.
+        """
         places = self.norm(image)
         query, key, value = self.query(record)[:, None], self.key(places), self.value(places)
         query, key, value = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in (query, key, value))
-        weights = (query @ key.transpose(2, 3) / math.sqrt(query.shape[3])).softmax(dim=3)  # (batch, heads, 1, places)
+        weights = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])  # (batch, heads, 1, places)
+        if inside is not None:
+            weights = weights.masked_fill(~inside[:, None, None], -torch.inf)
+        weights = weights.softmax(dim=3)
         return torch.cat([(weights @ value).transpose(1, 2).flatten(1), record], dim=1)
 
 

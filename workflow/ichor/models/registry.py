@@ -5,7 +5,11 @@ seconds):
 
 ``FAMILY``
     ``"network"`` (an image network; defines ``build(spec, channels, shape, outputs) -> torch.nn.Module`` returning
-    logits) or ``"tabular"`` (defines a class ``Model``, see :mod:`ichor.models.tabular`).
+    logits) or ``"tabular"`` (defines a class ``Model``, see :mod:`ichor.models.tabular`), or ``"landmark"`` (a time
+    course; defines a class ``Model``, see :mod:`ichor.models.landmark`), or ``"sequence"`` (a network of a time course;
+    defines ``build(spec, sizes)``, see :mod:`ichor.models.sequence_network`), or ``"text"`` (a report's text; defines
+    ``build(spec, tokens, record, description)``, see :mod:`ichor.models.report_network`, or a class ``Model``,
+    see :mod:`ichor.models.tfidf_logistic`).
 ``BASE``, where wanted
     A kind whose settings this one has too, with their defaults.
 ``READS_RECORD``, where wanted
@@ -26,6 +30,8 @@ from types import ModuleType
 from ichor.cohort.feature_sets import expand
 from ichor.errors import StudyError
 from ichor.models.auxiliary_tasks import AuxiliaryTasks
+from ichor.models.sequence_spec import SEQUENCE_SPEC, check_sequence
+from ichor.models.text_spec import TEXT_SPEC, check_text
 from ichor.settings import hint, literals, merge
 
 NETWORK_SPEC = {
@@ -77,7 +83,9 @@ NETWORK_SPEC = {
         "correct_prior": True,  # probabilities of the real train rows' base rate, not of the balanced one
     },
 }
-"""Settings that every network shares, with their defaults."""
+"""Settings that every image network shares, with their defaults."""
+COURSE_FAMILIES = ("sequence", "landmark")
+"""Families of kinds that read time courses: the models of task ``trajectory``."""
 
 
 def kinds() -> dict[str, str]:
@@ -141,10 +149,30 @@ def resolve(spec: dict, where: str = "models") -> dict:
         raise StudyError(f"{where}.kind: {error}") from error
     given = {key: value for key, value in spec.items() if key not in ("kind", "target")}
     made = {"kind": spec["kind"], **merge(defaults, given, where)}
-    if "record" in made:
+    if family(made["kind"]) == "network" and "record" in made:
         _check_record(made, where)
+    if family(made["kind"]) == "text":
+        check_text(made, where)
+    if family(made["kind"]) == "sequence":
+        check_sequence(made, where)
     if "tasks" in made:
         _check_tasks(made, where)
+    return made
+
+
+def of_task(task: str, spec: dict, where: str) -> dict:
+    """:func:`resolve`, for a model of a task: time courses are read by the kinds of task trajectory and by no others.
+
+    Raises
+    ------
+    ichor.errors.StudyError
+        As :func:`resolve`, or if the kind does not fit the task.
+    """
+    made = resolve(spec, where)
+    if (family(made["kind"]) in COURSE_FAMILIES) != (task == "trajectory"):
+        known = [kind for kind, of in kinds().items() if (of in COURSE_FAMILIES) == (task == "trajectory")]
+        reads = "no time courses" if task == "trajectory" else "time courses, which task trajectory has"
+        raise StudyError(f"{where}.kind: {made['kind']} reads {reads}; write one of: {', '.join(known)}")
     return made
 
 
@@ -154,7 +182,12 @@ def default_spec(kind: str) -> dict:
     own = copy.deepcopy(found.get("SPEC", {}))
     if "BASE" in found:
         own = copy.deepcopy(_literals(module_path(found["BASE"]))["SPEC"]) | own
-    if family(kind) == "tabular":
+    if family(kind) == "sequence":
+        shared = merge(copy.deepcopy(SEQUENCE_SPEC), {key: own.pop(key) for key in SEQUENCE_SPEC if key in own}, kind)
+        return shared | own
+    if family(kind) == "text":
+        return copy.deepcopy(TEXT_SPEC) | own
+    if family(kind) != "network":
         return own
     return {
         **merge(copy.deepcopy(NETWORK_SPEC), {key: own.pop(key) for key in NETWORK_SPEC if key in own}, kind),

@@ -60,7 +60,7 @@ def write_attribution_page(
         "split": named["split"],
         "depth": "../" * 4,
         "verdicts": verdicts(gate),
-        "similarities": _similarities(gate),
+        "similarities": similarities(gate),
         "limit": numbers.plain(gate["limit"].iloc[0]) if len(gate) else "",
         "overlaps": _overlaps(overlap),
         "rim_mm": f"{rim_mm:g}",
@@ -90,7 +90,8 @@ def _record(record: pd.DataFrame) -> list[dict]:
     return [line for _, line in sorted(lines, key=lambda pair: -pair[0])]
 
 
-def _similarities(gate: pd.DataFrame) -> list[dict]:
+def similarities(gate: pd.DataFrame) -> list[dict]:
+    """Every measured similarity of the gate table, as the pages print it."""
     rows = []
     for row in gate[gate["test"].notna()].itertuples():
         test = vocabulary.TESTS[row.test] + (f" ({row.share:.0%} of them)" if row.test == "cascade" else "")

@@ -96,7 +96,7 @@ def _one(look: Look, rows: pd.DataFrame, pairs: pd.DataFrame, task: str, looks: 
         s
         for s in (
             _chance(look, rows, target),
-            _floor(look, pairs, task, looks),
+            beside_floor(look, pairs, task, looks),
             _calibration(rows),
             _elsewhere(rows),
             _reachable(rows),
@@ -132,7 +132,8 @@ def _chance(look: Look, rows: pd.DataFrame, target: str) -> str:
     return said
 
 
-def _floor(look: Look, pairs: pd.DataFrame, task: str, looks: dict) -> str:
+def beside_floor(look: Look, pairs: pd.DataFrame, task: str, looks: dict) -> str:
+    """How a network ranks beside each model of the clinical floor, by the intervals of `pairs`; empty for others."""
     if not look.network:
         return ""
     verdicts: dict[str, list[str]] = {"better": [], "worse": [], "open": []}
@@ -150,9 +151,9 @@ def _floor(look: Look, pairs: pd.DataFrame, task: str, looks: dict) -> str:
         between = f"AUC difference {numbers.plain(sign * row.difference)}, {numbers.interval(low, high)}"
         verdicts[verdict].append(f"{label} ({between})")
     parts = [
-        f"It ranks better than {_and(verdicts['better'])}." if verdicts["better"] else "",
-        f"It ranks worse than {_and(verdicts['worse'])}." if verdicts["worse"] else "",
-        f"No difference is shown, in either direction, from {_and(verdicts['open'])}." if verdicts["open"] else "",
+        f"It ranks better than {joined(verdicts['better'])}." if verdicts["better"] else "",
+        f"It ranks worse than {joined(verdicts['worse'])}." if verdicts["worse"] else "",
+        f"No difference is shown, in either direction, from {joined(verdicts['open'])}." if verdicts["open"] else "",
     ]
     return " ".join(part for part in parts if part)
 
@@ -216,5 +217,6 @@ def _alarm(look: Look, rows: pd.DataFrame, task: str, split: str, limit: float |
     ]
 
 
-def _and(items: list[str]) -> str:
+def joined(items: list[str]) -> str:
+    """Words of a list with commas and ``and``."""
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1]

@@ -5,6 +5,7 @@ from ichor.report.flow import UNITS, Box, Flow
 from ichor.report.svg import Canvas, wrap
 
 LINE, PAD, GAP, INDENT = 16.5, 10.0, 22.0, 34.0
+BESIDE = 3  # branches in a row; more would leave no room for words
 
 
 def draw(flow: Flow, *, simulated: bool, width: float = 760) -> Canvas:
@@ -53,7 +54,18 @@ def _with_aside(canvas: Canvas, x: float, y: float, width: float, box: Box) -> f
 
 
 def _branches(canvas: Canvas, boxes: list[Box], middle: float, start: float, y: float) -> float:
-    width = (canvas.width - 4 - 20 * (len(boxes) - 1)) / len(boxes)
+    """One row of branches, or several rows of equal length that hang on a line in the gap after the first box."""
+    rows = -(-len(boxes) // BESIDE)
+    beside = -(-len(boxes) // rows)
+    width = (canvas.width - 4 - 20 * (beside - 1)) / beside
+    for first in range(0, len(boxes), beside):
+        level = y + 12
+        y = _row(canvas, boxes[first : first + beside], width, middle, start, y)
+        middle, start = 2 + width + 10, level
+    return y
+
+
+def _row(canvas: Canvas, boxes: list[Box], width: float, middle: float, start: float, y: float) -> float:
     centers = [2 + i * (width + 20) + width / 2 for i in range(len(boxes))]
     canvas.line(middle, start, middle, y + 12, "axis")
     canvas.line(min([middle, *centers]), y + 12, max([middle, *centers]), y + 12, "axis")

@@ -21,6 +21,8 @@ CHECKED = (
     "metrics",
     "label_sensitivity",
     "worth",
+    "trajectory_performance",
+    "trajectory_counts",
 )
 
 AGREEMENT = (

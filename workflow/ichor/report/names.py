@@ -1,5 +1,7 @@
 """What a reader sees instead of the names in the tables."""
 
+import re
+
 TASKS = {
     "expansion": "Hematoma expansion",
     "outcome": "Outcome",
@@ -7,11 +9,20 @@ TASKS = {
     "deterioration": "Early neurological deterioration",
 }
 
+COURSES = "trajectory"
+"""The task whose questions are asked again at every step of a time course."""
+
 EVENTS = {
     "expansion": "hematoma expansion",
     "poor_outcome": "poor outcome",
     "death_30d": "death within 30 days",
     "death": "death",
+    "survival_30d": "survival to 30 days",
+    "survival_180d": "survival to 180 days",
+    "good_180d": "a good outcome at 180 days",
+    "deterioration_7d": "neurological deterioration",
+    "deterioration_early": "early deterioration",
+    "deterioration_late": "late deterioration",
 }
 
 MODELS = {
@@ -61,13 +72,29 @@ MODELS = {
     "modified_ich": "Modified ICH score, Cheung and Zou",
     "modified_ich_cho": "Modified ICH score, Cho",
     "modified_ich_rich": "Modified ICH score, rICH",
+    "report_record": "Record and report, joined",
+    "report_text": "Report alone",
+    "tfidf_logistic": "Report alone, TF-IDF logistic",
+    "multistep_transformer": "MultiStep Transformer",
+    "plain_transformer": "Plain transformer",
+    "gru": "GRU",
+    "lstm": "LSTM",
+    "landmark_logistic": "Logistic at the step",
+    "landmark_cox": "Cox at the step",
+    "landmark_forest": "Random forest at the step",
+    "landmark_boosting": "Gradient boosting at the step",
+    "landmark_gcs": "GCS at the step",
+    "landmark_nihss": "NIHSS at the step",
+    "landmark_ich": "ICH score at the step",
+    "landmark_func": "FUNC score at the step",
 }
 
 # Kinds that need no image network: the floor that every network has to beat.
 FLOOR = frozenset(
     "volume logistic dense_net ich_score ich_gs func max_ich brain nag bat forest random_forest tree xgboost gcs nihss "
     "brain_score nag_score bat_score nine_point_score nine_point radiomics "
-    "ich_gs_score func_score max_ich_score modified_ich_score".split()
+    "ich_gs_score func_score max_ich_score modified_ich_score landmark_logistic landmark_cox landmark_forest "
+    "landmark_boosting landmark_score tfidf_logistic".split()
 )
 
 STAGES = {
@@ -124,6 +151,7 @@ VARIABLES = {
     "label_expansion": "Hematoma expansion",
     "label_poor_outcome": "Poor outcome",
     "label_death": "Death",
+    "label_deterioration_7d": "Neurological deterioration",
     "emesis": "Vomiting",
     "intraventricular_extension": "Ventricular blood, as read",
     "oxygen_saturation_percent": "Oxygen saturation",
@@ -143,6 +171,10 @@ VARIABLES = {
     "inr": "INR",
     "fibrinogen_g_l": "Fibrinogen",
     "death_in_hospital": "Death in hospital",
+    "platelets_1e9_l": "Platelets",
+    "albumin_g_l": "Albumin",
+    "c_reactive_protein_mg_l": "C-reactive protein",
+    "d_dimer_mg_l": "D-dimer",
 }
 ABBREVIATIONS = {
     "gcs": "GCS",
@@ -175,8 +207,14 @@ def task(name: str) -> str:
 
 
 def event(target: str) -> str:
-    """What happens to a patient with label 1, in running text."""
-    return EVENTS.get(target, words(target).lower())
+    """What happens to a patient with label 1, in running text; ``<target>@<step>`` says when it was predicted."""
+    what, _, when = target.partition("@")
+    return EVENTS.get(what, words(what).lower()) + (f", predicted at {step(when).lower()}" if when else "")
+
+
+def step(name: str) -> str:
+    """Readable name of a step of a time course: ``day3`` becomes ``Day 3``, ``drain_removal`` ``Drain removal``."""
+    return words(re.sub(r"(?<=[a-z])(?=\d)", " ", name))
 
 
 def heading(task_name: str, target: str) -> str:

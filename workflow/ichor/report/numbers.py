@@ -1,6 +1,7 @@
 """Numbers as they are printed: estimates, intervals, counts, and what stands where there is none."""
 
 import math
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -34,6 +35,11 @@ def count(value: object) -> str:
     return DASH if missing(value) else f"{int(value):,}".replace(",", "\u202f")
 
 
+def list_of(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: ``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(map(str, words[:-1])), *map(str, words[-1:])]))
+
+
 def percent(part: float, whole: float, digits: int = 0) -> str:
     """`part` of `whole` in percent, or an en dash when there is nothing to divide by."""
     return DASH if missing(part) or missing(whole) or whole == 0 else f"{100 * part / whole:.{digits}f} %"
@@ -42,6 +48,12 @@ def percent(part: float, whole: float, digits: int = 0) -> str:
 def interval(low: object, high: object, digits: int = 2) -> str:
     """``low to high``, or an empty text when an end is missing."""
     return "" if missing(low) or missing(high) else f"{plain(low, digits)} to {plain(high, digits)}"
+
+
+def estimate(value: float, low: float, high: float) -> str:
+    """A number, with its interval in brackets where it has one."""
+    between = interval(low, high)
+    return plain(value) + (f" ({between})" if between else "")
 
 
 def p_value(p: object) -> str:

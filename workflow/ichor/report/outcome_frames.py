@@ -7,6 +7,7 @@ from ichor.evaluation.outcome_study import OutcomeStudy
 from ichor.evaluation.printed_outcome import printed_of
 from ichor.reasons import Reason
 from ichor.report import names, numbers
+from ichor.report.plain_table import frame, value
 from ichor.report.study_frames import VERDICTS
 
 TESTS = {
@@ -17,18 +18,6 @@ TESTS = {
     "fisher_exact": "Fisher",
     "fisher_freeman_halton": "Fisher",
 }
-
-
-def frame(heads: list[str], rows: list[list], numeric: tuple[str, ...] = ()) -> dict | None:
-    """A table for the macro ``frame``; None without rows."""
-    columns = [{"name": head, "num": head in numeric} for head in heads]
-    return {"columns": columns, "rows": [{"cells": cells} for cells in rows]} if rows else None
-
-
-def value(estimate: object, low: object, high: object, digits: int = 2) -> dict:
-    """A number with its interval below it."""
-    between = numbers.interval(low, high, digits)
-    return {"text": numbers.plain(estimate, digits), "small": [between] if between else [], "code": False}
 
 
 def by_outcome(table: pd.DataFrame) -> dict | None:

@@ -13,6 +13,7 @@ from ichor.report import (
     agreement,
     agreement_section,
     data_sources,
+    deterioration_section,
     findings,
     flow,
     flow_chart,
@@ -27,6 +28,7 @@ from ichor.report import (
     set_aside,
     svg,
     synthesis_section,
+    trajectory_section,
     used_bundle,
 )
 from ichor.report import table_frames as frames
@@ -50,6 +52,8 @@ def write_page(
     quality: Mapping[str, str] | None = None,
     synthetic_pages: Mapping[str, str] | None = None,
     explained: Sequence[Mapping[str, str]] = (),
+    trajectory_page: str | None = None,
+    deterioration: Mapping[str, object] | None = None,
 ) -> Path:
     """Write the report page.
 
@@ -62,7 +66,7 @@ def write_page(
     tables : mapping
         Name -> DataFrame or path (or a list of them) of: status, patients, scans, splits, masks, cohort, metrics,
         comparisons, curves, flow, table_one, measures, agreement, agreement_groups, agreement_cases,
-        label_sensitivity, worth. What is left out is said to be missing.
+        label_sensitivity, worth, trajectory_performance, trajectory_counts. What is left out is said to be missing.
     provenance : mapping, optional
         What `ichor.provenance.collect` returns.
     models : mapping, optional
@@ -85,6 +89,11 @@ def write_page(
         ``<generator>/<split>`` -> page of the synthetic cases, relative to `out`.
     explained : sequence of mapping
         Pages of attribution maps: ``task``, ``target``, ``model``, ``split`` and ``page``, relative to `out`.
+    trajectory_page : str, optional
+        Page of the time courses, relative to `out`.
+    deterioration : mapping, optional
+        ``page`` (relative to `out`), ``findings``, ``curves`` and ``rule`` of the page of the deterioration, see
+        `ichor.report.deterioration_section.section`.
 
     Returns
     -------
@@ -109,6 +118,10 @@ def write_page(
     if synthetic:
         place = [entry["id"] for entry in context["contents"]].index("segmentation")
         context["contents"].insert(place + 1, {"id": "synthetic", "title": "Synthetic cases"})
+    courses = trajectory_section.section(data, looks, trajectory_page, simulated=bool(study["simulated"]))
+    if courses:
+        place = [entry["id"] for entry in context["contents"]].index("reachable")
+        context["contents"].insert(place, {"id": "trajectory", "title": courses["heading"]})
     public = data_sources.section(sources)
     if public:
         context["contents"].insert(2, {"id": "data", "title": "Data"})
@@ -120,6 +133,10 @@ def write_page(
         "bundle": used_bundle.section(bundle),
         "quality": dict(quality or {}),
         "synthetic": synthetic,
+        "courses": courses,
+        "deteriorating": deterioration_section.section(**deterioration, simulated=bool(study["simulated"]))
+        if deterioration
+        else None,
         "explained": [
             dict(
                 own,
@@ -142,6 +159,7 @@ def write_page(
         "svg_css": Markup(svg.RULES),
         "js": Markup((TEMPLATES / "page.js").read_text(encoding="utf-8")),
     }
+    context["findings"]["models"] += [courses["key"]] if courses and courses["key"]["sentences"] else []
     text = environment().get_template("page.html.j2").render(context)
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -190,6 +208,7 @@ def _facts(data: dict[str, pd.DataFrame]) -> dict:
     centers = sorted({*scans["center"].unique(), *patients["center"].unique()})
     aside = data["status"][data["status"]["outcome"] == "set_aside"]
     pairs = performance.questions(metrics)
+    over_time = ["survival over a time course"] if (metrics["task"] == names.COURSES).any() else []
     tiles = [
         ("Centers", numbers.count(len(centers))),
         ("of these external", numbers.count(roles.get("external", 0))),
@@ -200,7 +219,8 @@ def _facts(data: dict[str, pd.DataFrame]) -> dict:
     ]
     return {
         "centers": numbers.count(len(centers)),
-        "predicted": " and ".join(dict.fromkeys(names.event(target) for _, target in pairs)) or "nothing yet",
+        "predicted": numbers.list_of([*dict.fromkeys(names.event(target) for _, target in pairs), *over_time])
+        or "nothing yet",
         "tiles": [{"name": name, "value": value} for name, value in tiles],
     }
 

@@ -65,7 +65,8 @@ def looks(metrics: pd.DataFrame, models: dict | None = None) -> dict[tuple[str, 
             for i, model in enumerate(group):
                 own = settings.get(model) or {}
                 label = own.get("label") or names.MODELS.get(model) or names.words(model)
-                late = own.get("post_baseline") or (own.get("record") or {}).get("post_baseline")
+                record = own.get("record")  # settings of a network on scans; a list of columns for time courses
+                late = own.get("post_baseline") or (isinstance(record, dict) and record.get("post_baseline"))
                 label += f" (knows {', '.join(names.variable(name) for name in late).lower()})" if late else ""
                 out[task, model] = _look(model, label, network, i)
     return out

@@ -77,8 +77,12 @@ def with_threshold(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def questions(metrics: pd.DataFrame) -> list[tuple[str, str]]:
-    """(task, target) pairs in the order of the tasks."""
+    """(task, target) pairs in the order of the tasks, without those of time courses.
+
+    What is asked again at every step has a section of its own (`ichor.report.trajectory_section`) and a page.
+    """
     pairs = list(dict.fromkeys(zip(metrics["task"], metrics["target"], strict=True)))
+    pairs = [(task, target) for task, target in pairs if not (task == names.COURSES and "@" in target)]
     order = list(names.TASKS)
     return sorted(pairs, key=lambda pair: (order.index(pair[0]) if pair[0] in order else len(order), *pair))
 

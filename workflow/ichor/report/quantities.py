@@ -30,6 +30,13 @@ QUANTITIES = {
         "Area under the precision-recall curve: the average share of true events among the patients flagged. "
         "Compare it with the share of events in the same row, never between centers with different shares.",
     ),
+    "auprc_rare": Quantity(
+        "AUPRC of the rare outcome",
+        2,
+        "1; chance is the share of the rarer outcome",
+        "The same for whichever outcome is rarer. Where most patients have the event (most survive), it tells how well "
+        "those without it are found; AUPRC, accuracy and F1 are then high for a model that tells nobody apart.",
+    ),
     "brier": Quantity(
         "Brier score",
         3,
@@ -61,6 +68,13 @@ QUANTITIES = {
         "Accuracy", 2, "1", "Share of the patients classed correctly; high without any skill when events are rare."
     ),
     "balanced_accuracy": Quantity("Balanced accuracy", 2, "1; 0.5 is chance", "Mean of sensitivity and specificity."),
+    "f1": Quantity(
+        "F1",
+        2,
+        "1",
+        "Harmonic mean of PPV (also called precision) and sensitivity (recall) at the threshold. Where most patients "
+        "have the event it is high without any skill: read it beside the share of events.",
+    ),
     "threshold": Quantity(
         "Threshold",
         2,
@@ -85,6 +99,28 @@ QUANTITIES = {
         2,
         "1",
         "Negative predictive value: share of the unflagged patients who stay free of the event.",
+    ),
+    "auc_change": Quantity(
+        "Change of the AUC",
+        2,
+        "above 0",
+        "AUC at this step minus AUC at the first step, on the patients who were predicted at both (DeLong’s paired "
+        "interval). Patients who died in between are in neither, so this tells what the later values add.",
+    ),
+    "auc_ipcw": Quantity(
+        "AUC, with weights",
+        2,
+        "1; 0.5 is chance",
+        "AUC in which each patient whose outcome is known stands for those, too, who were lost while still at risk "
+        "(inverse probability of censoring weights).",
+    ),
+    "brier_ipcw": Quantity("Brier score, with weights", 3, "0", "Brier score with censoring weights."),
+    "observed_expected_ipcw": Quantity("O/E, with weights", 2, "1", "O/E with censoring weights."),
+    "prevalence_ipcw": Quantity(
+        "Share of events, with weights",
+        2,
+        "",
+        "Share of events with censoring weights; for survival it is the Kaplan-Meier estimate.",
     ),
     "reachable_auc": Quantity(
         "Best reachable AUC",

@@ -6,6 +6,7 @@ from ichor.evaluation.expansion_study import ExpansionStudy
 from ichor.evaluation.printed_expansion import GAIN
 from ichor.evaluation.study_comparisons import FEWEST
 from ichor.report import numbers
+from ichor.report.numbers import estimate
 
 ASKED = {
     "none": "no balancing",
@@ -73,12 +74,6 @@ def _with(study: ExpansionStudy, model: str, labels: dict[str, str]) -> str:
     if made:
         return f"{numbers.count(made)} synthetic {'case' if made == 1 else 'cases'} ({name})"
     return name
-
-
-def estimate(value: float, low: float, high: float) -> str:
-    """A number, with its interval in brackets where it has one."""
-    between = numbers.interval(low, high)
-    return numbers.plain(value) + (f" ({between})" if between else "")
 
 
 def of(row: pd.Series, quantity: str) -> str:

@@ -23,6 +23,10 @@ UNITS = {
     ("onset_to_ct_h", "min"): 60.0,
     ("onset_to_followup_ct_h", "min"): 60.0,
     ("onset_to_surgery_h", "min"): 60.0,
+    ("onset_to_death_h", "min"): 60.0,
+    ("onset_to_last_contact_h", "min"): 60.0,
+    ("onset_to_death_h", "days"): 1 / 24,
+    ("onset_to_last_contact_h", "days"): 1 / 24,
     ("systolic_mmhg", "kPa"): 1 / 7.50062,
     ("diastolic_mmhg", "kPa"): 1 / 7.50062,
 } | admission_tables.FACTORS
@@ -150,17 +154,34 @@ ESTUARY = TableFormat(
 )  # fmt: skip
 
 
+FOLLOWED = ("death_180d", "onset_to_death_h", "onset_to_last_contact_h")
+"""What `ichor.simulate.followup` tells of a patient's life: the last columns of every center."""
+FOLLOWED_HEADERS = {
+    "aurora": FOLLOWED,
+    "boreal": ("Dead180", "DaysToDeath", "DaysLastSeen"),
+    "cedar": ("DIED_180D", "MIN_ONSET_DEATH", "MIN_ONSET_LAST_CONTACT"),
+    "delta": ("180天死亡", "发病至死亡", "发病至末次随访"),
+    "estuary": ("Dead at 180 d", "Symptom onset to death (h)", "Symptom onset to last contact (h)"),
+}
+FOLLOWED_UNITS = {"boreal": "days", "cedar": "min"}
+
+
 def _with_admission_record(center: str, layout: TableFormat) -> TableFormat:
-    """Return a center's format with the columns of the admission record behind the others."""
+    """Return a center's format with the columns of the admission record and of the follow-up behind the others."""
     units = layout.units | admission_tables.UNITS_OF_CENTER.get(center, {})
-    return replace(layout, headers=layout.headers | admission_tables.HEADERS[center], units=units)
+    if center in FOLLOWED_UNITS:
+        units |= dict.fromkeys(FOLLOWED[1:], FOLLOWED_UNITS[center])
+    followed = dict(zip(FOLLOWED, FOLLOWED_HEADERS[center], strict=True))
+    return replace(layout, headers=layout.headers | admission_tables.HEADERS[center] | followed, units=units)
 
 
 FORMATS = {
     center: _with_admission_record(center, layout)
     for center, layout in dict(aurora=AURORA, boreal=BOREAL, cedar=CEDAR, delta=DELTA, estuary=ESTUARY).items()
 }
-YES_NO_VARIABLES = frozenset((*HISTORY, "death_30d", *admission_tables.YES_NO))
+YES_NO_VARIABLES = frozenset((*HISTORY, "death_30d", "death_180d", *admission_tables.YES_NO))
+EMPTY_IF_NONE = ("onset_to_surgery_h", "onset_to_death_h")
+"""Times of what happened to some: a center leaves the others' cells empty, whatever else it writes for missing."""
 
 
 def _codes_of(layout: TableFormat, name: str) -> dict[str, str]:
@@ -174,7 +195,7 @@ def _written(value: object, name: str, layout: TableFormat) -> str:
     if name == "patient":
         return str(value)
     if value is None or (isinstance(value, float) and np.isnan(value)):
-        return layout.missing if name != "onset_to_surgery_h" else ""
+        return layout.missing if name not in EMPTY_IF_NONE else ""
     codes = {ours: theirs for theirs, ours in _codes_of(layout, name).items()}
     if codes:
         return codes[value if isinstance(value, str) else str(int(value))]
@@ -182,7 +203,7 @@ def _written(value: object, name: str, layout: TableFormat) -> str:
         return value
     unit = layout.units.get(name)
     number = float(value) * (UNITS[name, unit] if unit else 1.0)
-    text = f"{number:.{admission_tables.DECIMALS.get((name, unit), 1)}f}"
+    text = f"{number:.{2 if unit == 'days' else admission_tables.DECIMALS.get((name, unit), 1)}f}"
     return text.rstrip("0").removesuffix(".")
 
 

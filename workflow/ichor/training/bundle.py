@@ -33,13 +33,15 @@ _PACKAGES = (
     "safetensors",
     "nibabel",
     "xgboost-cpu",
+    "tokenizers",
 )
 
 
 def code_digest(kind: str) -> str:
     """Digest of the code that makes a model of this kind and its inputs, found by its imports."""
-    network = registry.family(kind) == "network"
-    return reruns.code_digest(registry.module_path(kind), ["ichor.training.networks"] if network else [])
+    modules = {"network": ["ichor.training.networks"], "sequence": ["ichor.training.sequence_networks"]}
+    modules |= {"text": ["ichor.training.text_predict"]}
+    return reruns.code_digest(registry.module_path(kind), modules.get(registry.family(kind), []))
 
 
 def versions() -> dict[str, str]:
@@ -158,9 +160,9 @@ def load(bundle_dir: str | Path, device: str = "auto", threads: int = 1, volumes
 
     Returns
     -------
-    TabularPredictor or ichor.training.inference.NetworkPredictor
+    TabularPredictor, ichor.training.inference.NetworkPredictor or ichor.training.text_predict.TextPredictor
         With ``description`` (the content of ``model.json``) and ``predict(rows) -> DataFrame`` with columns
-        ``probability reason detail``.
+        ``probability reason detail``; a kind that reads texts wants the table ``reports`` too.
 
     Raises
     ------
@@ -172,6 +174,10 @@ def load(bundle_dir: str | Path, device: str = "auto", threads: int = 1, volumes
         model = registry.load(description["kind"]).Model(description["spec"])
         model.restore(arrays, description["state"])
         return TabularPredictor(model, description)
+    if description["family"] == "text":
+        from ichor.training.text_predict import TextPredictor
+
+        return TextPredictor.restored(arrays, description, device, threads)
     from ichor.training.inference import NetworkPredictor
 
     return NetworkPredictor.restored(arrays, description, device, threads, volumes)

@@ -36,6 +36,7 @@ def fit_model(
     draws: str = "",
     synthetic: pd.DataFrame | None = None,
     trained_on: Iterable[str] | None = None,
+    reports: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Fit a model on the train rows of a split, watched on its tune rows, and save it.
 
@@ -57,6 +58,8 @@ def fit_model(
         Table ``synthetic`` of the split, for a model with the arm ``synthetic`` and no other.
     trained_on : iterable of str, optional
         Patients that their generator learned from, if it did.
+    reports : pandas.DataFrame, optional
+        Table ``reports``, for a kind that reads texts and no other.
 
     Returns
     -------
@@ -90,6 +93,10 @@ def fit_model(
     if reason is None:
         if registry.family(spec["kind"]) == "tabular":
             fitted = _fit_tabular(job, rows)
+        elif registry.family(spec["kind"]) == "text":
+            from ichor.training.text_fit import fit_text
+
+            fitted = fit_text(job, rows, reports)
         else:  # imported here, because a tabular model must not pay for torch
             from ichor.training.networks import fit_network
 

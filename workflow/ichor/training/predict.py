@@ -20,6 +20,7 @@ def predict_model(
     device: str = "auto",
     threads: int = 1,
     volumes_dir: str | Path | None = None,
+    reports: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Predict all labelled rows of the split that a model was fitted on.
 
@@ -31,6 +32,8 @@ def predict_model(
         What :func:`ichor.training.fit.fit_model` wrote.
     device, threads, volumes_dir
         See :class:`ichor.training.job.Job`.
+    reports : pandas.DataFrame, optional
+        Table ``reports``, for a kind that reads texts and no other.
 
     Returns
     -------
@@ -46,7 +49,8 @@ def predict_model(
     if not described["fitted"]:
         return tables.empty("predictions"), tables.empty("status"), tables.empty("prediction_details")
     rows = model_rows(cohort, described["spec"], described["target"])
-    predicted = bundle.load(bundle_dir, device=device, threads=threads, volumes=volumes_dir).predict(rows)
+    texts = {"reports": reports} if described["family"] == "text" else {}
+    predicted = bundle.load(bundle_dir, device=device, threads=threads, volumes=volumes_dir).predict(rows, **texts)
     return (
         _predictions(described, rows, predicted),
         _remarks(described, rows, predicted),

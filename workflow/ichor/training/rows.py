@@ -51,6 +51,8 @@ def columns_read(spec: dict) -> list[str]:
     """Columns of the cohort table that a model reads, besides who the rows are and the label."""
     if registry.family(spec["kind"]) == "tabular":
         return registry.load(spec["kind"]).Model(spec).columns()
+    if registry.family(spec["kind"]) == "text":
+        return expand((spec.get("record") or {}).get("features", []))
     image, mask = ["image", "image_sha256"], ["mask", "mask_sha256"]
     scan = [*image, *mask] if InputSpec.from_settings(spec["input"]).needs_mask else image
     return [*scan, *expand(spec["record"]["features"]), *AuxiliaryTasks.of(spec).columns]
