@@ -13,7 +13,7 @@ def config_of(repository, name):
 
 def test_the_config_asks_for_default_with_larger_steps_and_the_full_one_for_max(repository):
     ours = profile_of(config_of(repository, "config.yaml"))
-    assert ours == replace(PROFILES["default"], step_size=0.75)  # minutes count in the demo
+    assert ours == replace(PROFILES["default"], step_size=0.75, precision="bfloat16")  # minutes count in the demo
     assert profile_of(config_of(repository, "config.yaml") | config_of(repository, "full.yaml")) == PROFILES["max"]
     assert profile_of({}) == PROFILES["default"]
 
