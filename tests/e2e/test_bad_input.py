@@ -17,10 +17,13 @@ TINY = {
     "models": {
         "expansion": {"vit": {"training": {"epochs": 1, "seeds": 1}}, "xgboost": None, "radiomics": None},
         "outcome": {"densenet": {"training": {"epochs": 1, "seeds": 1}}},
+        "trajectory": {"multistep_transformer": {"training": {"epochs": 1, "seeds": 1}}, "gru": None},
+        "deterioration": {"report_record": {"training": {"epochs": 1, "seeds": 1}}, "report_text": None},
     },
     "evaluation": {"bootstrap": 20},
 }
 SHEET = ["center", "role", "dicom", "nifti", "image_pattern", "masks", "mask_pattern", "mask_labels", "table"]
+SHEET += ["courses", "reports"]
 # our center, its role, the simulated center it is made from
 MADE_OF = {
     "good": ("development", "aurora"),
@@ -56,6 +59,8 @@ def study(tmp_path_factory) -> Path:
         patients = 16 if center in ("good", "messy") else 8
         simulate_center(source, directory / center, patients=patients, seed=5, matrix=64)
     messy_table(directory / "messy")
+    messy_courses(directory / "messy")
+    messy_reports(directory / "messy")
     shutil.rmtree(directory / "empty/dicom")
     (directory / "empty/dicom").mkdir()
     good = read_text_table(directory / "good/records.csv")
@@ -66,7 +71,11 @@ def study(tmp_path_factory) -> Path:
     oneclass = read_text_table(directory / "oneclass/records.csv", encoding="utf-8-sig")
     oneclass.assign(**{"GOS at discharge": "2"}).to_csv(directory / "oneclass/records.csv", index=False)
     write_sheets(directory)
-    done = snakemake(directory, config=TINY | {"centers": "centers.tsv", "columns": "columns.tsv"})
+    (directory / "work").mkdir()  # who is in which role follows from the pseudonyms: the same in every run of this test
+    (directory / "work/pseudonym.key").write_text("5" * 64)
+    (directory / "work/pseudonym.key").chmod(0o600)
+    sheets = {"centers": "centers.tsv", "columns": "columns.tsv", "course_columns": "course_columns.tsv"}
+    done = snakemake(directory, config=TINY | sheets | {"reports": {"columns": "report_columns.tsv"}})
     (directory / "run.log").write_text(done.stdout + done.stderr)
     assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
     return directory
@@ -85,6 +94,8 @@ def write_sheets(directory: Path) -> None:
                 mask_pattern="{patient}_{time_point}.nii.gz" if masks else "",
                 mask_labels="1=iph;2=ivh;3=edema" if masks else "",
                 table="" if center == "tableless" else f"{center}/records.csv",
+                courses=f"{center}/courses.csv" if center in ("good", "messy") else "",
+                reports={"good": "good/reports.csv", "messy": "messy/texts"}.get(center, ""),
             )
         )
     pd.DataFrame(rows, columns=SHEET).to_csv(directory / "centers.tsv", sep="\t", index=False)
@@ -92,6 +103,33 @@ def write_sheets(directory: Path) -> None:
     names = {source: center for center, (_, source) in MADE_OF.items()}
     columns["center"] = columns["center"].map(names)
     columns[columns["center"] != "tableless"].to_csv(directory / "columns.tsv", sep="\t", index=False)
+    for sheet in ("course_columns", "report_columns"):
+        columns = read_text_table(REPOSITORY / f"config/{sheet}.tsv", sep="\t")
+        columns = columns.assign(center=columns["center"].map(names))
+        columns[columns["center"].isin(["good", "messy"])].to_csv(directory / f"{sheet}.tsv", sep="\t", index=False)
+
+
+def messy_courses(folder: Path) -> None:
+    """A second value at one time, a unit that changes, rows out of order, a value after death, an unknown patient."""
+    table = read_text_table(folder / "courses.csv", sep=";")
+    first = table.iloc[[0]].assign(NIHSS="41")
+    nobody = table.iloc[[1]].assign(PatientNo="B-9998-X")
+    table = pd.concat([table.iloc[::-1], first, nobody], ignore_index=True)
+    table.to_csv(folder / "courses.csv", sep=";", index=False)
+
+
+def messy_reports(folder: Path) -> None:
+    """One text file per patient: nothing, no text at all, fifty pages, decoded wrongly before, and plain ones."""
+    (folder / "texts").mkdir()
+    texts = [
+        b"",
+        bytes(range(256)) * 10,
+        b"Findings: " + b"left " * 20_000,
+        "Größe 5 mL".encode().decode("cp1252").encode(),
+    ]
+    for number, patient in enumerate(read_text_table(folder / "records.csv", sep=";")["PatientNo"]):
+        content = texts[number] if number < len(texts) else b"Findings: bleed of the left thalamus."
+        (folder / f"texts/{patient}.txt").write_bytes(content)
 
 
 def codes(study: Path, center: str) -> set[str]:
@@ -108,6 +146,15 @@ def codes(study: Path, center: str) -> set[str]:
         ("tableless", "no_record"),
         ("messy", "unknown_code"),
         ("messy", "out_of_range"),
+        ("messy", "two_values_at_one_time"),
+        ("messy", "times_out_of_order"),
+        ("messy", "course_without_patient"),
+        ("messy", "report_empty"),
+        ("messy", "report_unreadable"),
+        ("messy", "report_cut"),
+        ("messy", "report_encoding_repaired"),
+        ("messy", "report_undated"),
+        ("good", "report_scrubbed"),
         ("messy", "gcs_intubated"),
         ("messy", "no_scan"),
         ("messy", "no_record"),

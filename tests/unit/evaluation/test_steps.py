@@ -35,6 +35,12 @@ def test_horizons_and_steps_come_from_the_names():
     assert found["step"].tolist() == ["drain_removal", "baseline"] and set(found["target"]) == {"survival_30d"}
 
 
+def test_a_study_in_which_no_model_answered_has_an_empty_table(study):
+    none, metrics = study["predictions"].iloc[:0], study["metrics"].iloc[:0]
+    assert by_step(none, metrics, study["steps"], seed=1, bootstrap=20).empty
+    assert contradictions({}, TARGETS, metrics, step_order(study["steps"])).empty
+
+
 def test_steps_stand_in_the_order_of_their_median_time_among_those_at_risk():
     rows = [
         ("a", "drain", 60, 1),

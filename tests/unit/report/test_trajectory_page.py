@@ -68,6 +68,16 @@ def test_findings_say_what_the_tables_hold(courses_page, tables_of_courses, tmp_
     assert lines[0] in (tmp_path / "findings.txt").read_text()
 
 
+@pytest.mark.parametrize("kept", [0, None], ids=["no model answered", "one model"])
+def test_a_page_without_comparisons_is_made_all_the_same(tables_of_courses, tmp_path, kept):
+    given = {name: table for name, table in tables_of_courses.items() if name != "metrics"}
+    given["comparisons"] = given["comparisons"].iloc[:0]
+    given["performance_by_step"] = given["performance_by_step"].iloc[:kept]
+    said = write_trajectory(tmp_path / "index.html", title="Bare", simulated=True, models=MODELS, **given)
+    assert "Bare" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert ("Good outcome at 180 days" in said) == (kept is None)
+
+
 def test_contradictions_are_told_by_model(courses_page, tables_of_courses):
     lines = courses_page[1]["Answers that contradict each other"]
     found = tables_of_courses["contradictions"].query("model == 'landmark_logistic'")

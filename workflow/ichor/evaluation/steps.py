@@ -43,8 +43,9 @@ def horizon_h(target: str) -> float:
 
 def parted(targets: pd.Series) -> pd.DataFrame:
     """Columns target and step of names such as ``survival_30d@day3``; without a time the step is ``baseline``."""
-    parts = targets.str.partition("@")
-    return pd.DataFrame({"target": parts[0], "step": parts[2].where(parts[2] != "", "baseline")}, index=targets.index)
+    parts = [name.partition("@") for name in targets]  # not `.str`, which has no columns where there is no target
+    columns = {"target": [name for name, _, _ in parts], "step": [step or "baseline" for _, _, step in parts]}
+    return pd.DataFrame(columns, index=targets.index, dtype=object)
 
 
 def step_order(steps: pd.DataFrame) -> pd.DataFrame:

@@ -155,7 +155,7 @@ def _target(
     heading = heading.removeprefix("a ")
     heading = heading[:1].upper() + heading[1:]
     pairs = comparisons[comparisons["target"] == f"{target}@{steps[-1]}"]
-    pairs = pairs[[_with_network(row, looks) for row in pairs.itertuples()]]
+    pairs = pairs.loc[[_with_network(row, looks) for row in pairs.itertuples()]]
     return {
         "id": anchor(target),
         "heading": heading,
