@@ -39,8 +39,9 @@ def outdated_jobs():
             wildcards = dict(job.wildcards.items())
             place = record_path(script.stem, wildcards)
             record = json.loads(place.read_text()) if place.is_file() else None
-            runs_model = "model" in wildcards and "spec" in dict(job.params.items())  # a page of a model's does not
-            modules = (model_module(job.wildcards),) if runs_model else ()
+            # a page about a model has no spec: it runs none of the model's code
+            spec = dict(job.params.items()).get("spec", {}) if "model" in wildcards else {}
+            modules = (f"ichor.models.{spec['kind']}",) if spec else ()
             yield OutdatedJob(
                 script.stem,
                 wildcards,
