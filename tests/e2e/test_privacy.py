@@ -40,6 +40,7 @@ from tests.snakemake_run import snakemake
 from tests.unit.dicom.phantom_series import BRAIN_HU, CLOT_HU, Scan, head_hu, write_series
 
 SHEET = ["center", "role", "dicom", "nifti", "image_pattern", "masks", "mask_pattern", "mask_labels", "table"]
+SHEET += ["courses", "reports"]
 CENTERS = [
     dict(
         center="pacs",
@@ -49,6 +50,8 @@ CENTERS = [
         mask_pattern="{patient}_{time_point}.nii.gz",
         mask_labels="1=iph",
         table="pacs.csv",
+        courses="courses.csv",
+        reports="reports.csv",
     ),
     dict(center="files", role="external", nifti="files", image_pattern="{patient}_{time_point}.nii.gz", table="f.xlsx"),
 ]
@@ -64,10 +67,12 @@ COLUMNS = [
 CONFIG = {
     "centers": "centers.tsv",
     "columns": "columns.tsv",
+    "course_columns": "course_columns.tsv",
+    "reports": {"columns": "report_columns.tsv", "undated": "baseline"},
     "validation": {"schemes": ["external"]},
     "ingest": {"followup_h": [1, 100], "duplicates_sheet": "duplicates.tsv"},
 }
-TARGETS = ["ingest", "results/splits.tsv"]
+TARGETS = ["ingest", "results/splits.tsv", "results/time_courses.tsv", "work/reports.parquet"]
 PERSON = {f"{NAME} {RECORD}": 22, f"{GIVEN}/{PHONE}": 29}  # seeds of heads that are not alike
 REPORT = f"{NAME}, {GIVEN}, born {BORN}, {STREET} 7, called {PHONE}: headache since this morning."
 
@@ -205,6 +210,7 @@ def write_tables(directory: Path) -> None:
     book.active.append([f"{NAME}-9", PHONE, NAME, f"=CONCAT({RECORD})", RECORD, NAME, BORN, STREET, REPORT])
     book.active["A2"].comment = openpyxl.comments.Comment(REPORT, NAME)
     book.save(directory / "f.xlsx")
+    write_courses_and_reports(directory)
     names = ("center", "patient", "other_center", "other_patient", "treatment", "note")
     pairs = [("pacs", f"{NAME} {RECORD}", "files", f"{NAME}-0", "together", REPORT)]  # ids instead of pseudonyms
     pairs += [("pacs", f"{GIVEN} {BORN}", "files", PHONE, "different", STREET)]
@@ -212,6 +218,30 @@ def write_tables(directory: Path) -> None:
     sheet = pd.DataFrame(COLUMNS, columns=["variable", "column", "unit", "codes"]).assign(missing="")
     both = [sheet.assign(center=row["center"]) for row in CENTERS]
     pd.concat(both)[["center", *sheet.columns]].to_csv(directory / "columns.tsv", sep="\t", index=False)
+
+
+def write_courses_and_reports(directory: Path) -> None:
+    """Time courses with texts in every column, and reports that name people, days and places."""
+    courses = [
+        f"Nr;T;What;Result;Unit;{NAME} {BORN}",
+        f"{NAME} {RECORD};2;NIHSS;12;;{STREET}",
+        f"{NAME} {RECORD};{BORN};NIHSS;{NAME};{PHONE};{REPORT}",
+        f"{GIVEN}/{PHONE};5;{REPORT};3;;",
+        f"{FOREIGN} {CHINESE};5;NIHSS;{RECORD};;",
+    ]
+    (directory / "courses.csv").write_text("\n".join(courses) + "\n", encoding="utf-8")
+    rows = [("patient", "Nr"), ("time_h", "T"), ("variable", "What"), ("value", "Result"), ("unit", "Unit")]
+    lines = [f"pacs\t{variable}\t{column}\t\t\t" for variable, column in [*rows, ("nihss", "NIHSS")]]
+    (directory / "course_columns.tsv").write_text("\n".join(["center\tvariable\tcolumn\tunit\tcodes\tmissing", *lines]))
+    reports = [
+        f"Nr;Text;{NAME}",
+        f"{NAME} {RECORD};{REPORT};{STREET}",
+        f"{GIVEN}/{PHONE};Findings: Seen by Dr. {NAME}. Impression: bleed, {BORN}.;",
+        f";{REPORT};",
+    ]
+    (directory / "reports.csv").write_text("\n".join(reports) + "\n", encoding="utf-8")
+    lines = [f"pacs\t{field}\t{column}" for field, column in (("patient", "Nr"), ("text", "Text"))]
+    (directory / "report_columns.tsv").write_text("\n".join(["center\tfield\tcolumn", *lines]) + "\n")
 
 
 @pytest.fixture(scope="module")
@@ -249,6 +279,8 @@ def test_the_study_is_one_that_would_give_people_away(study):
     status = pd.read_csv(directory / "results/ingest/status.tsv", sep="\t")
     codes = {"unreadable_file", "not_dicom", "unknown_code", "out_of_range", "no_patient_id", "duplicate_patient"}
     codes |= {"archive_refused", "kept_together"}
+    assert len(pd.read_parquet(directory / "work/reports.parquet")) == 3
+    assert (pd.read_csv(directory / "results/time_courses.tsv", sep="\t")["variable"] == "nihss").sum() == 1
     assert codes | {"unmapped_column", "reference_mismatch"} <= set(status["reason"])
     assert len(found_below(directory / "work")) > 3
 

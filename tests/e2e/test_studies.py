@@ -34,6 +34,8 @@ STUDY = merged(
     },
 )
 EXPLAINED = "results/explain/expansion/vit/external/index.html"
+COURSE = "results/explain/trajectory/multistep_transformer/external/index.html"
+WORDS = "results/explain/deterioration/report_record/external/words.html"
 FUSION = "results/explain/outcome/densenet_gmu/external/index.html"
 
 
@@ -42,7 +44,7 @@ def studied(study, tmp_path_factory):
     """A copy of the study in which all of this was asked for, and the rules that ran."""
     copy = tmp_path_factory.mktemp("arms") / "study"
     shutil.copytree(study, copy, symlinks=True)
-    done = snakemake(copy, "all", "expansion_study", "outcome_study", EXPLAINED, FUSION, config=STUDY)
+    done = snakemake(copy, "all", "expansion_study", "outcome_study", EXPLAINED, FUSION, COURSE, WORDS, config=STUDY)
     text = done.stdout + done.stderr
     assert done.returncode == 0, text[-6000:]
     return copy, set(re.findall(r"^(?:local)?rule (\w+):$", text, flags=re.M))
@@ -83,6 +85,14 @@ def test_maps_lie_on_the_grid_of_their_scans_or_are_withheld(studied):
     gate = pd.read_csv(folder / "gate.tsv", sep="\t")
     assert set(gate["method"]) == {"gradient", "attention_rollout"}
     assert (copy / EXPLAINED).read_text().count("<h1") == 1
+
+
+@pytest.mark.parametrize(("page", "gate"), [(COURSE, "gate.tsv"), (WORDS, "words_gate.tsv")])
+def test_networks_of_courses_and_of_words_are_explained_or_it_is_said_why_not(studied, page, gate):
+    copy, _ = studied
+    assert (copy / page).read_text().count("<h1") == 1
+    gate = pd.read_csv((copy / page).parent / gate, sep="\t")
+    assert set(gate["outcome"]) <= {"shown", "withheld"} and gate["estimate"].notna().any()
 
 
 def test_a_fusion_network_tells_of_each_patient_what_it_weighed(studied):
@@ -145,7 +155,7 @@ def test_a_table_of_visits_is_cross_validated_by_patient(tmp_path):
     settings = {
         "table": "visits.csv", "patient": "id", "time": "day", "followup": "last", "ended": "status",
         "events": ["dead"], "horizon": 100, "folds": 3, "repeats": 1, "inner_folds": 3,
-        "columns": {"sick": {"type": "number"}, "age": {"type": "number", "of": "patient"}},
+        "columns": {"sick": {"type": "number", "of": "visit"}, "age": {"type": "number", "of": "patient"}},
         "models": {
             "landmark_cox": {"kind": "landmark_cox"},
             "landmark_logistic": {"kind": "landmark_logistic"},

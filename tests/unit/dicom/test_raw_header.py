@@ -14,6 +14,12 @@ from ichor.dicom import raw_header
 from ichor.dicom.header_reader import WANTED, describe_stream
 from ichor.dicom.raw_header import NotDicomError, read_header
 
+# pydicom warns of every value that these tests break on purpose
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Invalid value for VR:UserWarning"),
+    pytest.mark.filterwarnings("ignore:The value length:UserWarning"),
+]
+
 SCAN = Scan(rows=4, columns=4, series_uid="1.2.3", study_uid="1.2.4")
 
 
