@@ -15,15 +15,19 @@ from ichor import tables
 pytestmark = pytest.mark.timeout(1500)  # the first test waits for the run
 CENTERS = ["aurora", "delta"]  # one to learn from, one external
 FLOORS = "volume logistic xgboost radiomics brain_score nag_score bat_score nine_point_score".split()
+SHEETS = ("centers", "columns", "course_columns", "report_columns")
 STUDY = {
-    "centers": "centers.tsv",
-    "columns": "columns.tsv",
+    **{sheet: f"{sheet}.tsv" for sheet in SHEETS if sheet != "report_columns"},
+    "reports": {"columns": "report_columns.tsv"},
     "simulate": {"patients_per_center": 12, "matrix": 64},
     "segmentation": {"budget": {"epochs": 8, "iterations_per_epoch": 2, "checkpoint_every_epochs": 1}},
     "models": {
         "expansion": {"vit": {"training": {"epochs": 1}}, **dict.fromkeys(FLOORS)},
         "outcome": {"densenet": None, "ich_score": None},
-        "trajectory": None,
+        "trajectory": {
+            "multistep_transformer": {"training": {"epochs": 1, "seeds": 1}},
+            **dict.fromkeys(("gru", "landmark_logistic", "ich_score", "nihss")),
+        },
         "deterioration": None,
     },
     "evaluation": {"bootstrap": 20},
@@ -39,17 +43,21 @@ ON_CLUSTER = {
     "quality_shard": 2,
     "fit_model": 2,
     "predict_model": 2,
+    "fit_trajectory": 1,
+    "predict_trajectory": 1,
     "evaluate": 1,
     "evaluate_labels": 1,
+    "evaluate_trajectory": 1,
     "write_report": 1,
 }
 STOPPED = "train_segmentation external_1"
 ON_GPU = ("train_segmentation", "segment_shard", "fit_model expansion_vit", "predict_model expansion_vit")
+ON_GPU += ("fit_trajectory", "predict_trajectory")
 
 
 def write_study(study) -> None:
     study.mkdir()
-    for name in ("centers", "columns"):
+    for name in SHEETS:
         sheet = pd.read_csv(REPOSITORY / f"config/{name}.tsv", sep="\t", dtype=str, keep_default_na=False)
         sheet[sheet["center"].isin(CENTERS)].to_csv(study / f"{name}.tsv", sep="\t", index=False)
     (study / "study.yaml").write_text(yaml.safe_dump(STUDY))
@@ -122,7 +130,7 @@ def test_one_computer_gives_the_same_masks_and_predictions(study, tmp_path):
     done = snakemake(here, "evaluation", "--forcerun", "plan_segmentation", config=STUDY | {"store": {"use": False}})
     assert done.returncode == 0, done.stderr[-5000:]
     found = sorted(here.glob("results/predictions/*/*/*.parquet"))
-    assert len(found) == 2
+    assert len(found) == 3
     for path in found:
         other = study[0] / path.relative_to(here)
         assert path.stat().st_mtime > other.stat().st_mtime
