@@ -47,6 +47,20 @@ def test_homogeneous_centers_have_no_between_center_variance():
     assert found.prediction_low == pytest.approx(found.low)
 
 
+def test_centers_that_agree_by_chance_make_no_mean_more_certain_than_their_sizes_do():
+    """Two equal estimates: Knapp and Hartung's own interval is a point, the bounded one has the usual error."""
+    effects, variances = np.array([1.0, 1.0]), np.array([0.1, 0.3])
+    assert random_effects(effects, variances, at_least_usual=False).standard_error == 0
+    found = random_effects(effects, variances)
+    assert found.standard_error == pytest.approx(math.sqrt(1 / (1 / 0.1 + 1 / 0.3)))
+    assert found.high == pytest.approx(1 + stats.t.ppf(0.975, 1) * found.standard_error)
+    far = np.array([0.0, 2.0, 5.0])
+    assert random_effects(far, np.full(3, 0.1)) == random_effects(far, np.full(3, 0.1), at_least_usual=False)
+    alone = wald(0.86, 0.04)
+    mean = pool("auc", [alone, alone])["pooled"]
+    assert mean.high - mean.low > (alone.high - alone.low) / 2
+
+
 def test_centers_without_an_estimate_are_named_not_hidden():
     centers = [wald(0.8, 0.2), wald(1.1, 0.3), undefined(Reason.ONE_CLASS)]
     found = pool("calibration_slope", centers)

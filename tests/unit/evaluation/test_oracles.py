@@ -61,7 +61,8 @@ def centers(data: pd.DataFrame) -> dict[str, float]:
     values = [auc(*group) for group in groups.values()]
     logits = [math.log(v.estimate / (1 - v.estimate)) for v in values]
     variances = [(v.standard_error / (v.estimate * (1 - v.estimate))) ** 2 for v in values]
-    result, pooled = random_effects(np.array(logits), np.array(variances)), pool("auc", values)
+    result = random_effects(np.array(logits), np.array(variances), at_least_usual=False)
+    pooled = pool("auc", values)
     return {
         "delong_unpaired_D_A_B_p1": test.statistic, "delong_unpaired_df": test.df, "delong_unpaired_p": test.p,
         "meta_logit_auc": result.mean, "meta_se_knha": result.standard_error, "meta_tau2_reml": result.tau2,

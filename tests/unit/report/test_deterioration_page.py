@@ -81,7 +81,7 @@ def test_every_part_of_the_page_has_its_figure_and_table(shown):
     _, _, text = shown
     for place in ("fig-roc", "fig-calibration", "fig-utility", "fig-groups", "fig-scores"):
         assert f'id="{place}"' in text
-    for title in ("Log-rank test of the three groups", "AUC of Record and report, joined in subgroups", "NIHSS by day"):
+    for title in ("Log-rank test of the three groups", "AUC of Record with report in subgroups", "NIHSS by day"):
         assert title in text
     assert not re.search(r">\s*(nan|None|NaN)\s*<", text)
     assert text.count("simulated patients</text>") == text.count("<svg xmlns")

@@ -38,3 +38,15 @@ def test_availability_counts_what_is_known():
     rows = table_frames.availability(measures)["rows"]
     assert rows[0]["cells"][1:] == ["1", "50 %"] and len(rows) == len(table_frames.MEASURES)
     assert table_frames.availability(measures.head(0)) is None
+
+
+def test_patients_are_told_with_printed_units_and_three_digits_at_most():
+    value = dict(level=None, kind="number", n=9, missing=2, count=None, percent=None, standardized_difference=0.1)
+    rows = [
+        dict(variable="creatinine_umol_l", unit="umol/L", center="all", median=87.25, q1=70.5, q3=100.84) | value,
+        dict(variable="systolic_mmhg", unit="mmHg", center="all", median=168.5, q1=99.96, q3=189.6) | value,
+    ]
+    found = [row["cells"] for row in table_frames.table_one(pd.DataFrame(rows))["rows"]]
+    assert found[0][0] == "Creatinine, µmol/L" and found[1][0] == "Systolic pressure, mmHg"
+    assert found[0][1]["text"] == "87.2" and found[0][1]["small"] == ["70.5 to 101", "2 unknown"]
+    assert found[1][1]["small"][0] == "100 to 190"

@@ -37,16 +37,19 @@ class RandomEffects(NamedTuple):
     k: int
 
 
-def random_effects(effects: np.ndarray, variances: np.ndarray) -> RandomEffects:
+def random_effects(effects: np.ndarray, variances: np.ndarray, *, at_least_usual: bool = True) -> RandomEffects:
     """Between-center variance by REML, interval by Knapp-Hartung, prediction interval with k - 1 degrees of freedom.
 
-    The numbers are those of ``metafor::rma(test="knha")`` and ``predict()`` of metafor 3.8.1: the Knapp-Hartung
-    variance is not bounded below, and the prediction interval is mean +- t(k - 1) sqrt(se^2 + tau^2).
+    The prediction interval is mean +- t(k - 1) sqrt(se^2 + tau^2), as ``predict()`` of metafor 3.8.1.
 
     Parameters
     ----------
     effects, variances : array, shape (k,)
         Estimate of each center and its variance (> 0), k >= 2.
+    at_least_usual : bool
+        Bound Knapp and Hartung's variance below by the usual one, 1 / sum of the weights (Roever et al., BMC Med Res
+        Methodol 2015;15:99, section 2: two centers that agree by chance would otherwise give a mean more certain than
+        either center). Without it the numbers are those of ``metafor::rma(test="knha")``.
     """
     effects, variances = np.asarray(effects, dtype=np.float64), np.asarray(variances, dtype=np.float64)
     if effects.size < 2 or effects.shape != variances.shape or not (variances > 0).all():
@@ -55,7 +58,8 @@ def random_effects(effects: np.ndarray, variances: np.ndarray) -> RandomEffects:
     weights = 1 / (variances + tau2)
     mean = float(weights @ effects / weights.sum())
     df = effects.size - 1
-    error = math.sqrt(float(weights @ (effects - mean) ** 2) / df / weights.sum())
+    scale = float(weights @ (effects - mean) ** 2) / df
+    error = math.sqrt((max(scale, 1.0) if at_least_usual else scale) / weights.sum())
     quantile = float(stats.t.ppf(0.5 + CONFIDENCE / 2, df))
     half, spread = quantile * error, quantile * math.sqrt(error**2 + tau2)
     return RandomEffects(
@@ -111,7 +115,7 @@ def pool(quantity: str, estimates: list[Estimate]) -> dict[str, Estimate]:
     Returns
     -------
     dict
-        ``pooled``: the mean with its Knapp-Hartung interval; ``next``: the mean with its prediction interval;
+        ``pooled``: the mean with its bounded Knapp-Hartung interval; ``next``: the mean with its prediction interval;
         ``tau2``: the between-center variance on the scale of analysis. All missing with `TOO_FEW_CENTERS` when fewer
         than two centers have an estimate.
     """

@@ -88,7 +88,8 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
     keys = ["step", "split", "target", "reason", "unit"]
     out = out.assign(**{c: out[c].fillna("").astype(str) for c in keys})
     wide = out.pivot_table(index=keys, columns="center", values="count", aggfunc="sum", sort=False, dropna=False)
-    return wide.dropna(how="all").reset_index()
+    order = dict.fromkeys([*_kept(frame, "patients"), *wide.columns])  # as in the other tables, not of first appearance
+    return wide[[center for center in order if center in wide]].dropna(how="all").reset_index()
 
 
 def _split(frame: pd.DataFrame) -> dict:

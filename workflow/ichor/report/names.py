@@ -72,7 +72,7 @@ MODELS = {
     "modified_ich": "Modified ICH score, Cheung and Zou",
     "modified_ich_cho": "Modified ICH score, Cho",
     "modified_ich_rich": "Modified ICH score, rICH",
-    "report_record": "Record and report, joined",
+    "report_record": "Record with report",
     "report_text": "Report alone",
     "tfidf_logistic": "Report alone, TF-IDF logistic",
     "multistep_transformer": "MultiStep Transformer",
@@ -148,6 +148,9 @@ VARIABLES = {
     "mrs_90d": "mRS at 90 days",
     "mrs_180d": "mRS at 180 days",
     "death_30d": "Death within 30 days",
+    "death_90d": "Death within 90 days",
+    "death_180d": "Death within 180 days",
+    "death_365d": "Death within a year",
     "label_expansion": "Hematoma expansion",
     "label_poor_outcome": "Poor outcome",
     "label_death": "Death",
@@ -176,6 +179,8 @@ VARIABLES = {
     "c_reactive_protein_mg_l": "C-reactive protein",
     "d_dimer_mg_l": "D-dimer",
 }
+UNITS = {"degC": "°C", "umol/L": "µmol/L", "10^9/L": "10⁹/L", "10^12/L": "10¹²/L"}
+"""Units that are written with ASCII characters in the data dictionary -> as they are printed."""
 ABBREVIATIONS = {
     "gcs": "GCS",
     "nihss": "NIHSS",
@@ -188,6 +193,11 @@ ABBREVIATIONS = {
     "mrs": "mRS",
 }
 UNIT_ENDINGS = ("years", "mmhg", "mmol_l", "bpm", "h", "ml")
+
+
+def unit(name: str) -> str:
+    """A unit of the data dictionary as it is printed: ``umol/L`` becomes ``µmol/L``."""
+    return UNITS.get(name, name)
 
 
 def variable(name: str) -> str:

@@ -207,8 +207,8 @@ TERMS = (
     ),
     Quantity(
         "Mean over centers", 2, "",
-        "Random-effects mean (REML) of the centers’ estimates, with a Knapp-Hartung interval: what holds on average "
-        "over centers like these.",
+        "Random-effects mean (REML) of the centers’ estimates: what holds on average over centers like these. The "
+        "interval is Knapp and Hartung’s, bounded so that centers that agree by chance do not make it too narrow.",
     ),
     Quantity(
         "A center not seen", 2, "",

@@ -106,7 +106,7 @@ def _variable(variable: str, level: str, unit: object, kind: str) -> str:
     name = names.variable(variable)
     if kind == "category" and level and level not in ("1", "1.0"):
         return f"{name}: {names.words(level.removesuffix('.0')).lower()}"
-    return name if numbers.missing(unit) or not unit or kind == "category" else f"{name}, {unit}"
+    return name if numbers.missing(unit) or not unit or kind == "category" else f"{name}, {names.unit(str(unit))}"
 
 
 def _described(row: pd.Series) -> dict:
@@ -126,8 +126,9 @@ def _described(row: pd.Series) -> dict:
 
 
 def _short(value: float) -> str:
-    """One decimal, none for a whole number."""
-    return numbers.plain(value, 0 if numbers.missing(value) or abs(value - round(value)) < 0.05 else 1)
+    """One decimal; none for a whole number, and none from 100 on, where a tenth says nothing."""
+    whole = numbers.missing(value) or abs(value) >= 100 or abs(value - round(value)) < 0.05
+    return numbers.plain(value, 0 if whole else 1)
 
 
 def agreement(summary: pd.DataFrame) -> dict:
