@@ -164,12 +164,26 @@ def comparisons(frame: pd.DataFrame, looks: dict[tuple[str, str], Look]) -> dict
     -------
     dict
         ``models`` (two models on the same patients; a network stands first) and ``centers`` (one model in two
-        centers): lists of {scheme, tests, rows, notes}.
+        centers): lists of {scheme, tests, rows, notes, further}. What is asked first stands in the rows of ``models``:
+        networks beside the others on all patients of a scheme; ``further`` is a table of the same form with the other
+        pairs and single centers, or None.
     """
     repeated = [_repeats(split, center) for split, center in zip(frame["split"], frame["center"], strict=True)]
     frame = frame[~np.array(repeated, dtype=bool)]
     same = frame["model_a"] == frame["model_b"]
-    return {name: _by_scheme(frame[chosen], looks) for name, chosen in (("models", ~same), ("centers", same))}
+    first = ~same & (frame["center"] == "all") & _with_network(frame, looks)
+    return {
+        "models": _by_scheme(frame[~same], looks, first[~same]),
+        "centers": _by_scheme(frame[same], looks, same[same]),
+    }
+
+
+def _with_network(frame: pd.DataFrame, looks: dict[tuple[str, str], Look]) -> pd.Series:
+    """Whether one of the two models is a network; true of every pair where no model is one."""
+    networks = {key for key, look in looks.items() if look.network}
+    a, b = (zip(frame["task"], frame[side], strict=True) for side in ("model_a", "model_b"))
+    found = pd.Series([bool({one, other} & networks) for one, other in zip(a, b, strict=True)], frame.index, dtype=bool)
+    return found if found.any() else ~found
 
 
 def _repeats(split: str, center: str) -> bool:
@@ -179,9 +193,17 @@ def _repeats(split: str, center: str) -> bool:
     return split.startswith("loco-") and center != "all"
 
 
-def _by_scheme(frame: pd.DataFrame, looks: dict[tuple[str, str], Look]) -> list[dict]:
-    parts = [(name, frame[frame["split"].map(scheme) == name]) for name in schemes(frame)]
-    return [{"scheme": describe(name)[0], **_compared(part, looks)} for name, part in parts if len(part)]
+def _by_scheme(frame: pd.DataFrame, looks: dict[tuple[str, str], Look], first: pd.Series) -> list[dict]:
+    out = []
+    for name in schemes(frame):
+        part = frame[frame["split"].map(scheme) == name]
+        leading = part[first[part.index]]
+        if leading.empty:
+            leading = part
+        rest = part.drop(index=leading.index)
+        further = _compared(rest, looks) if len(rest) else None
+        out.append({"scheme": describe(name)[0], **_compared(leading, looks), "further": further})
+    return out
 
 
 def _compared(frame: pd.DataFrame, looks: dict[tuple[str, str], Look]) -> dict:
